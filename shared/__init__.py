@@ -1,0 +1,1 @@
+"""Mechanism and contracts that every service needs; never policy of one of them."""

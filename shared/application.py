@@ -1,0 +1,232 @@
+"""A service as a process: FastStream declares and wires it, our own loops read.
+
+Why our own: docs/decisions/0006-own-consume-loop.md.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import structlog
+from aiokafka.errors import KafkaError
+from faststream import AckPolicy, FastStream
+from faststream.kafka import KafkaBroker
+
+from shared import database
+from shared.consumer import Consumer, Handlers
+from shared.kafka import (
+    CONSUMER_SETTINGS,
+    HEARTBEAT_INTERVAL_MS,
+    REBALANCE_TIMEOUT_MS,
+    REPLY_PARTITIONS,
+    dead_tasks,
+    new_producer,
+    stop_quickly,
+)
+from shared.messaging import GATEWAY_REPLIES, SERVICES_REPLIES, Answer, Envelope
+from shared.outbox import Outgoing, Relay
+from shared.queries import Queries
+from shared.settings import ServiceSettings
+from shared.subscription import CommandSubscription, QuerySubscription
+from shared.telemetry import beat, configure_logging
+from shared.watchdog import Watchdog
+
+ANSWER_WITHIN_S = 2.0
+BURY_AGAIN_AFTER_S = 0.2
+
+log = structlog.get_logger()
+
+Reader = CommandSubscription | QuerySubscription
+
+
+def new_application(handlers: Handlers, settings: ServiceSettings) -> FastStream:
+    """The FastStream application of a service; `faststream run --factory` starts it."""
+    process = _Process(handlers, settings)
+    return FastStream(
+        process.broker,
+        logger=None,
+        lifespan=process.lifespan,
+        after_startup=[process.begin_reading],
+        on_shutdown=[process.stop_reading],
+    )
+
+
+class KafkaOutlets:
+    """Answers and dead letters by Kafka; the relay is woken in this process."""
+
+    def __init__(self, settings: ServiceSettings, relay: Relay) -> None:
+        self._allowed = {
+            GATEWAY_REPLIES.name,
+            SERVICES_REPLIES.name,
+            *settings.allowed_reply_topics.split(","),
+        } - {""}
+        self._relay = relay
+        self.answers = new_producer(settings.kafka_bootstrap_servers, acks=1)
+        self.letters = new_producer(settings.kafka_bootstrap_servers, acks="all")
+
+    def is_asked(self, envelope: Envelope) -> bool:
+        """Whether an answer is awaited on a topic that may be answered to; any other is ignored."""
+        if envelope.reply_to is None or envelope.reply_to in self._allowed:
+            return envelope.reply_to is not None
+        log.warning("reply_to.ignored", id=envelope.id)
+        return False
+
+    async def answer(self, envelope: Envelope, answer: Answer[Any]) -> None:
+        """Hand the answer to the producer; what the broker does not take is asked for again."""
+        partition = envelope.reply_partition
+        if partition is not None and not 0 <= partition < REPLY_PARTITIONS:
+            log.warning("reply_to.ignored", id=envelope.id)
+            return
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                acknowledged = await self.answers.send(
+                    envelope.reply_to,
+                    answer.body,
+                    partition=partition,
+                    headers=_answer_headers(envelope, answer),
+                )
+            acknowledged.add_done_callback(_lost)
+        except (
+            KafkaError,
+            TimeoutError,
+            AssertionError,
+        ) as error:  # aiokafka asserts that the partition exists
+            log.warning("answer.lost", id=envelope.id, error=type(error).__name__)
+
+    async def bury(self, letter: Outgoing) -> None:
+        """Publish a dead letter, however long it takes: the record is not finished before."""
+        while True:
+            try:
+                await self.letters.send_and_wait(
+                    letter.topic, letter.value, key=letter.key, headers=letter.headers
+                )
+                return
+            except KafkaError as error:
+                log.warning("dead_letter.delayed", topic=letter.topic, error=type(error).__name__)
+                await asyncio.sleep(BURY_AGAIN_AFTER_S)
+
+    async def broker_answers(self) -> bool:
+        """Whether the broker tells its metadata; raises where it cannot be reached."""
+        await self.letters.client.fetch_all_metadata()
+        return True
+
+    def wake_relay(self) -> None:
+        """Have the relay look now; where it is at work in another process, it looks by itself."""
+        self._relay.wake()
+
+
+class _Process:
+    def __init__(self, handlers: Handlers, settings: ServiceSettings) -> None:
+        name = handlers.service
+        configure_logging(f"{name}-{settings.replica}", settings.log_level)
+        self._settings = settings
+        self.engine = database.new_engine(
+            settings.database_url.get_secret_value(),
+            settings.pool_size,
+            application_name=f"{name}-{settings.replica}",
+        )
+        self.relay = Relay(self.engine, settings.kafka_bootstrap_servers, transactional_id=f"{name}-relay")
+        self.outlets: KafkaOutlets | None = None
+        self._handlers = handlers
+        self.broker = KafkaBroker(
+            settings.kafka_bootstrap_servers, consumer_only=True, logger=None, **CONSUMER_SETTINGS
+        )
+        self._readers: dict[str, tuple[Any, Reader]] = {}
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        """Everything but the subscribers, which FastStream starts within and stops before the end."""
+        self.outlets = KafkaOutlets(self._settings, self.relay)
+        await asyncio.gather(self.outlets.answers.start(), self.outlets.letters.start())
+        self._declare(self.outlets)
+        relay = asyncio.create_task(self.relay.run())
+        watchdog = self._watchdog(self.outlets)
+        background = [asyncio.create_task(watchdog.run())]
+        if self._settings.health_file:
+            background.append(asyncio.create_task(beat(self._settings.health_file, watchdog.faults)))
+        try:
+            yield
+        finally:
+            self.relay.stop()
+            await relay
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*map(stop_quickly, (self.outlets.answers, self.outlets.letters)))
+            await self.engine.dispose()
+
+    def _declare(self, outlets: KafkaOutlets) -> None:
+        name, handlers = self._handlers.service, self._handlers
+        consumer = Consumer(handlers, self.engine, outlets)
+        width = self._settings.pool_size - 1  # one connection is the relay's
+        if topics := list(handlers.topics("commands", "events", "state")):
+            commands = CommandSubscription(consumer, width, self._settings.max_in_flight)
+            self._subscribe("commands", name, topics, commands)
+        if topics := list(handlers.topics("queries")):
+            queries = QuerySubscription(Queries(handlers, self.engine, outlets))
+            self._subscribe("queries", f"{name}-queries", topics, queries)
+
+    def _subscribe(self, kind: str, group: str, topics: list[str], reader: Reader) -> None:
+        subscriber = self.broker.subscriber(
+            *topics,
+            group_id=group,
+            group_instance_id=f"{self._handlers.service}-{self._settings.replica}-{kind}",
+            auto_offset_reset="earliest",
+            ack_policy=AckPolicy.MANUAL,
+            listener=reader,
+            session_timeout_ms=self._settings.kafka_session_timeout_ms,
+            heartbeat_interval_ms=HEARTBEAT_INTERVAL_MS,
+            rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
+            max_poll_interval_ms=REBALANCE_TIMEOUT_MS,
+        )
+        self._readers[kind] = (subscriber, reader)
+
+    async def begin_reading(self) -> None:
+        """Read from the subscribers that FastStream has started."""
+        for subscriber, reader in self._readers.values():
+            reader.start(subscriber.consumer)
+        log.info(
+            "service.started", topics=sorted(self._handlers.topics("commands", "queries", "events", "state"))
+        )
+
+    async def stop_reading(self) -> None:
+        """Finish what was begun and commit it, while the subscribers still run."""
+        log.info("service.draining")
+        await asyncio.gather(*(reader.stop() for _, reader in self._readers.values()))
+
+    def _watchdog(self, outlets: KafkaOutlets) -> Watchdog:
+        readers = {kind: reader for kind, (_, reader) in self._readers.items()}
+
+        def dead() -> list[str]:
+            producers = [dead_tasks(outlets.answers), dead_tasks(outlets.letters)]
+            return [
+                name
+                for names in (*producers, *(each.dead_tasks() for each in readers.values()))
+                for name in names
+            ]
+
+        return Watchdog(
+            idle_for_s={
+                "relay": self.relay.idle_for_s,
+                **{kind: each.idle_for_s for kind, each in readers.items()},
+            },
+            dead_tasks=dead,
+            probes={"kafka": outlets.broker_answers, "database": self._database_answers},
+            is_assigned=lambda: all(each.is_assigned for each in readers.values()),
+        )
+
+    async def _database_answers(self) -> bool:
+        return await database.answers(self.engine, within_s=1.0)
+
+
+def _answer_headers(envelope: Envelope, answer: Answer[Any]) -> list[tuple[str, bytes]]:
+    headers = {"content-type": "application/json", "ce_correlationid": envelope.conversation, **answer.facts}
+    if envelope.ask_id is not None:
+        headers["ask_id"] = envelope.ask_id
+    return [(name, value.encode()) for name, value in headers.items()]
+
+
+def _lost(acknowledged: "asyncio.Future[Any]") -> None:
+    with suppress(asyncio.CancelledError):
+        if acknowledged.exception() is not None:
+            log.warning("answer.lost", error=type(acknowledged.exception()).__name__)

@@ -1,0 +1,283 @@
+"""Values that several contracts share: money, texts, addresses, contacts, codes. Pure.
+
+Each type carries its rule (`http-api` D.4) and the stable code of its violation, so that the gateway's
+bodies and the topics' records are held to the same rules. Decimals are strict by origin: JSON *strings* on
+topics (`model_validate_json`), JSON *numbers* in HTTP bodies (`model_validate` of exactly decoded Decimals).
+"""
+
+import re
+import unicodedata
+from decimal import Decimal
+from functools import cache
+from typing import Annotated, Any, Literal, Self
+
+import pycountry
+from email_validator import EmailNotValidError, validate_email
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    WithJsonSchema,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from shared.messaging import Value
+
+CENT = Decimal("0.01")
+CREDIT_LIMIT_MAX = Decimal("9999999999.99")
+CONTACTS_MAX = 50
+
+# ISO 4217 codes an account cannot be kept in: more than two minor digits, or no currency at all (metals,
+# tests)
+_UNUSABLE_CURRENCIES = frozenset(
+    [
+        "BHD",
+        "IQD",
+        "JOD",
+        "KWD",
+        "LYD",
+        "OMR",
+        "TND",
+        "CLF",
+        "UYW",
+        "XAU",
+        "XAG",
+        "XPT",
+        "XPD",
+        "XDR",
+        "XSU",
+        "XUA",
+        "XBA",
+        "XBB",
+        "XBC",
+        "XBD",
+        "XTS",
+        "XXX",
+    ]
+)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_PHONE = re.compile(r"\+?[0-9][0-9 ().\-]{4,30}")
+_TAX_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./\-]{1,31}")
+_WEBSITE = re.compile(
+    r"https?://(?:\[[0-9A-Fa-f:.]+\]|[^\s/?#:@\[\]\\]+)(?::\d{1,5})?(?:[/?#]\S*)?", re.IGNORECASE
+)
+_SHIPPING = re.compile(r"[A-Z][A-Z0-9_]{1,49}")
+_DECIMAL_TEXT = re.compile(r"-?(?:0|[1-9]\d{0,15})(?:\.\d{1,4})?")
+
+
+# Text
+
+
+def _clean(value: Any, allow_lines: bool = False) -> Any:
+    if not isinstance(value, str):
+        return value  # pydantic says that it must be a string
+    if _SURROGATE.search(value) or (_CONTROL_BUT_LINES if allow_lines else _CONTROL).search(value):
+        raise PydanticCustomError("invalid_characters", "must not contain control characters")
+    return unicodedata.normalize("NFC", value).strip()
+
+
+def _clean_lines(value: Any) -> Any:
+    return _clean(value, allow_lines=True)
+
+
+def _matches(pattern: re.Pattern[str], code: str, rule: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise PydanticCustomError(code, rule)
+        return value
+
+    return AfterValidator(check)
+
+
+def _email(value: str) -> str:
+    try:
+        validate_email(value, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        raise PydanticCustomError("invalid_email", "must be an e-mail address") from None
+    return value
+
+
+def _phone(value: str) -> str:
+    if not _PHONE.fullmatch(value) or not 7 <= sum(map(str.isdigit, value)) <= 15:
+        raise PydanticCustomError(
+            "invalid_phone", "must be a phone number of 7 to 15 digits, optionally with +"
+        )
+    return value
+
+
+Name = Annotated[str, BeforeValidator(_clean), Field(min_length=1, max_length=200)]
+Title = Annotated[str, BeforeValidator(_clean), Field(min_length=1, max_length=100)]
+Line = Annotated[str, BeforeValidator(_clean), Field(min_length=1, max_length=200)]
+Locality = Annotated[str, BeforeValidator(_clean), Field(min_length=1, max_length=100)]
+PostalCode = Annotated[str, BeforeValidator(_clean), Field(min_length=1, max_length=20)]
+Notes = Annotated[str, BeforeValidator(_clean_lines), Field(max_length=5000)]
+Email = Annotated[str, BeforeValidator(_clean), Field(max_length=254), AfterValidator(_email)]
+Phone = Annotated[str, BeforeValidator(_clean), AfterValidator(_phone)]
+Website = Annotated[
+    str,
+    BeforeValidator(_clean),
+    Field(max_length=2048),
+    _matches(_WEBSITE, "invalid_website", "must be an absolute http or https URL"),
+]
+TaxId = Annotated[
+    str,
+    BeforeValidator(_clean),
+    _matches(_TAX_ID, "invalid_tax_id", "must be 2 to 32 letters, digits, spaces, dots, slashes or hyphens"),
+]
+ShippingMethod = Annotated[
+    str,
+    BeforeValidator(_clean),
+    _matches(
+        _SHIPPING, "invalid_shipping_method", "must be 2 to 50 capitals, digits or underscores, capital first"
+    ),
+]
+
+
+# Decimals
+
+
+def _decimal(value: Any, info: ValidationInfo) -> Decimal:
+    if info.mode == "json":
+        if isinstance(value, str) and _DECIMAL_TEXT.fullmatch(value):
+            return Decimal(value)
+        raise PydanticCustomError("invalid_decimal", 'must be a decimal as a JSON string, such as "12.30"')
+    if isinstance(value, Decimal) and value.is_finite():
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Decimal(value)
+    raise PydanticCustomError("invalid_number", "must be a JSON number")
+
+
+def _hundredths(value: Decimal) -> Decimal:
+    if value.adjusted() > 15 or value != value.quantize(CENT):
+        raise PydanticCustomError("too_many_decimals", "must have at most 2 decimals")
+    return value.quantize(CENT) + 0  # + 0 turns -0.00 into 0.00
+
+
+def _between(low: Decimal, high: Decimal) -> BeforeValidator:
+    def check(value: Any, info: ValidationInfo) -> Decimal:
+        number = _decimal(value, info)
+        if not low <= number <= high:
+            raise PydanticCustomError(
+                "out_of_range", "must be between {low} and {high}", {"low": str(low), "high": str(high)}
+            )
+        return _hundredths(number)
+
+    return BeforeValidator(check)
+
+
+def _decimal_schema(low: str, high: str) -> WithJsonSchema:
+    return WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^\d+(\.\d{1,2})?$",
+            "description": f"Decimal, at most 2 decimals, {low} to {high}.",
+        }
+    )
+
+
+CreditLimit = Annotated[
+    Decimal, _between(Decimal(0), CREDIT_LIMIT_MAX), _decimal_schema("0.00", str(CREDIT_LIMIT_MAX))
+]
+DiscountRate = Annotated[Decimal, _between(Decimal(0), Decimal(100)), _decimal_schema("0.00", "100.00")]
+
+NumberInAnswer = Annotated[Decimal, WithJsonSchema({"type": "number"})]
+"""A decimal in an answer, which is shaped for HTTP: a JSON number."""
+
+
+# Codes
+
+
+@cache
+def _countries() -> frozenset[str]:
+    return frozenset(country.alpha_2 for country in pycountry.countries)
+
+
+@cache
+def _currencies() -> frozenset[str]:
+    return frozenset(currency.alpha_3 for currency in pycountry.currencies) - _UNUSABLE_CURRENCIES
+
+
+def _country(value: str) -> str:
+    code = value.upper()
+    if code not in _countries():
+        raise PydanticCustomError("invalid_country", "must be an ISO 3166-1 alpha-2 code")
+    return code
+
+
+def _currency(value: str) -> str:
+    if value not in _currencies():
+        raise PydanticCustomError(
+            "invalid_currency", "must be an ISO 4217 code of a currency with at most 2 minor digits"
+        )
+    return value
+
+
+Country = Annotated[str, BeforeValidator(_clean), AfterValidator(_country)]
+Currency = Annotated[str, BeforeValidator(_clean), AfterValidator(_currency)]
+PaymentTerms = Literal[
+    "due_on_receipt", "prepaid", "net_7", "net_10", "net_15", "net_30", "net_45", "net_60", "net_90"
+]
+
+
+# Parts
+
+
+CustomerId = Annotated[str, Field(pattern=r"^cust_[A-Za-z0-9]{1,64}$")]
+
+
+class Address(Value):
+    """A postal address; members that are not set are left out, never null.
+
+    country: ISO 3166-1 alpha-2, capitals. state, postal_code: required where the country is US.
+    """
+
+    line1: Line
+    line2: Line | None = None
+    city: Locality
+    state: Locality | None = None
+    postal_code: PostalCode | None = None
+    country: Country
+
+    @model_validator(mode="after")
+    def _complete_for_its_country(self) -> Self:
+        missing = [name for name in ("state", "postal_code") if getattr(self, name) is None]
+        if self.country == "US" and missing:
+            raise PydanticCustomError(
+                "required_for_country", "required where the country is US", {"members": missing}
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_set(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in serialize(self).items() if value is not None}
+
+
+class NewContact(Value):
+    """A contact as it is sent with a new customer.
+
+    title, email, phone: None where not known. is_primary: a wish; which one is primary, customers decides.
+    """
+
+    name: Name
+    title: Title | None = None
+    email: Email | None = None
+    phone: Phone | None = None
+    is_primary: bool = False
+
+
+class Contact(Value):
+    """A person to call at a customer; exactly one of a customer's contacts is primary."""
+
+    id: str
+    name: str
+    title: str | None
+    email: str | None
+    phone: str | None
+    is_primary: bool

@@ -1,0 +1,48 @@
+"""Dead letters: a record that can never be handled, moved aside with its reason, byte for byte as it came."""
+
+from datetime import datetime
+from typing import Protocol
+
+from shared.kafka import dead_letter_topic
+from shared.messaging import Headers, timestamp
+from shared.outbox import Outgoing
+
+REASON_MAX = 500
+
+
+class Record(Protocol):
+    """What is needed of a consumed record."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+def dead_letter(
+    record: Record, group: str, error: Exception, attempts: int, first_seen: datetime
+) -> Outgoing:
+    """The dead letter of a record: key, value and headers untouched, and why it ended here.
+
+    The reason is the error's own text only where we wrote it ourselves (`code` marks such errors): the text
+    of any other may quote the body.
+    """
+    reason = str(error) if hasattr(error, "code") else "see the log of the consumer at this offset"
+    why = {
+        "dlq_topic": record.topic,
+        "dlq_partition": str(record.partition),
+        "dlq_offset": str(record.offset),
+        "dlq_group": group,
+        "dlq_error_class": type(error).__name__,
+        "dlq_error": reason[:REASON_MAX],
+        "dlq_attempts": str(attempts),
+        "dlq_first_seen": timestamp(first_seen),
+    }
+    return Outgoing(
+        topic=dead_letter_topic(record.topic, group),
+        key=record.key,
+        value=record.value,
+        headers=[*record.headers, *((name, text.encode()) for name, text in why.items())],
+    )

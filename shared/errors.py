@@ -1,0 +1,45 @@
+"""The ways in which a request ends without its answer; the gateway alone knows their HTTP statuses."""
+
+from shared.messaging import Message, Value
+
+
+class Refusal(Value):
+    """Why a request was not granted, as it travels in an answer.
+
+    code: stable machine key. detail: for people.
+    """
+
+    code: str
+    detail: str
+
+
+class Refused(Exception):
+    """The request is understood and not granted; everything it did is undone and nothing of it is kept."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.refusal = Refusal(code=code, detail=detail)
+
+
+class Missing(Exception):
+    """A fact of another service is needed first; `query` asks for it."""
+
+    def __init__(self, query: Message) -> None:
+        super().__init__(query.type)
+        self.query = query
+
+
+class DeadlineExceeded(Exception):
+    """No answer came in time; whether the request was carried out is not known."""
+
+
+class Unavailable(Exception):
+    """Nothing was handed to the broker: the request was certainly not accepted.
+
+    Attributes:
+        code: `bus_unavailable` or `shutting_down`.
+    """
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code

@@ -1,0 +1,302 @@
+"""Asking a service over Kafka and waiting for its answer.
+
+Each asking process reads one partition of its replies topic, without a group: a group would lose answers at
+every rebalance. Two processes on one partition are harmless, an answer nobody waits for is dropped.
+"""
+
+import asyncio
+import os
+import random
+import secrets
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from heapq import heappop, heappush
+from typing import Any, Protocol, TypeVar
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+from aiokafka.partitioner import murmur2
+
+from shared.errors import DeadlineExceeded, Refusal, Refused, Unavailable
+from shared.ids import new_message_id
+from shared.kafka import (
+    CONSUMER_SETTINGS,
+    PARTITIONS,
+    REPLY_PARTITIONS,
+    dead_tasks,
+    new_producer,
+    stop_quickly,
+)
+from shared.messaging import (
+    Answer,
+    Command,
+    Envelope,
+    Query,
+    Request,
+    Topic,
+    Value,
+    answer_type,
+    timestamp,
+    write_headers,
+)
+from shared.watchdog import EXIT_STALLED
+
+WAITING_MAX = 10_000
+ASK_AGAIN_AFTER_S = 0.3  # a query whose partition has nobody just now is asked of the next one, once
+TICK_S = 0.02
+ECHO_EVERY_S = 1.0
+ECHO_WITHIN_S = 1.0
+ECHO_AGAIN_AFTER_S = 0.1
+POLL_MS = 1_000
+OUR_HEADERS = frozenset({"ask_id", "content-type", "ce_correlationid"})
+
+log = structlog.get_logger()
+
+A = TypeVar("A", bound=Value)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How a request is asked: as part of what, for whom, for how long.
+
+    Attributes:
+        request_id: The conversation it belongs to; travels as `ce_correlationid`.
+        caller: Who asks, as authenticated.
+        deadline_s: How long the answer is waited for; the service drops the request afterwards.
+        traceparent: W3C trace context, None where there is none.
+        message_id: The envelope's id; None makes a new one, so that a repeat is another message.
+    """
+
+    request_id: str
+    caller: str
+    deadline_s: float
+    traceparent: str | None = None
+    message_id: str | None = None
+
+
+class Rpc(Protocol):
+    """Request and reply; both methods fail in the same three ways.
+
+    Raises:
+        Refused: the service said no.
+        Unavailable: nothing was handed to the broker.
+        DeadlineExceeded: handed over, but no answer in time; the outcome is unknown.
+    """
+
+    async def ask(self, request: Request[A], asking: Asking) -> A:
+        """The answer as a value."""
+        ...
+
+    async def relay(self, request: Request[A], asking: Asking) -> Answer[A]:
+        """The answer's bytes and facts, unparsed."""
+        ...
+
+    def faults(self) -> list[str]:
+        """Why nothing can be asked now; empty when ready."""
+        ...
+
+
+@dataclass(slots=True)
+class _Waiting:
+    answered: "asyncio.Future[Answer[Any]]"
+    request: Request[Any]
+    headers: list[tuple[str, bytes]]
+
+
+class KafkaRpc:
+    """`Rpc` over Kafka; also watches the bus by an echo of its own each second, through broker and back.
+
+    Args:
+        bootstrap_servers: host:port, several separated by commas.
+        source: Who asks, as `ce_source`.
+        replies: The topic on which this kind of process is answered.
+    """
+
+    def __init__(self, bootstrap_servers: str, source: str, replies: Topic) -> None:
+        self._bootstrap_servers = bootstrap_servers
+        self._source = source
+        self._replies = TopicPartition(replies.name, random.randrange(REPLY_PARTITIONS))  # noqa: S311  # a choice, no secret
+        self._waiting: dict[str, _Waiting] = {}
+        self._due: list[tuple[float, str, bool]] = []  # when, which, whether it is only to be asked again
+        self._tasks: list[asyncio.Task[None]] = []
+        self._echo = asyncio.Event()
+        self._echo_mark = ""
+        self._is_up = False
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Connect, read the end of the reply partition, and wait until an echo has come through."""
+        self._queries = new_producer(self._bootstrap_servers, acks=1)
+        self._commands = new_producer(self._bootstrap_servers, acks="all")
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap_servers,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="latest",
+            **CONSUMER_SETTINGS,
+        )
+        self._consumer.assign([self._replies])
+        await asyncio.gather(self._queries.start(), self._commands.start(), self._consumer.start())
+        await self._consumer.seek_to_end(self._replies)
+        await self._consumer.position(self._replies)
+        self._tasks = [asyncio.create_task(loop()) for loop in (self._read, self._tick, self._watch)]
+        await self._echo.wait()
+
+    async def stop(self) -> None:
+        """Refuse new requests, let those that wait be answered or run into their deadline, disconnect."""
+        self._stopping = True
+        if waiting := [each.answered for each in self._waiting.values()]:
+            await asyncio.wait(waiting)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*map(stop_quickly, (self._queries, self._commands, self._consumer)))
+
+    def faults(self) -> list[str]:
+        """Why nothing can be asked now; empty when ready."""
+        if self._stopping:
+            return ["shutting down"]
+        return [] if self._is_up else ["kafka does not answer"]
+
+    async def ask(self, request: Request[A], asking: Asking) -> A:
+        """The answer as a value."""
+        answer = await self.relay(request, asking)
+        return answer_type(request).model_validate_json(answer.body)
+
+    async def relay(self, request: Request[A], asking: Asking) -> Answer[A]:
+        """The answer's bytes and facts, unparsed."""
+        if self._stopping:
+            raise Unavailable("shutting_down")
+        if not self._is_up or len(self._waiting) >= WAITING_MAX:
+            raise Unavailable("bus_unavailable")
+        ask_id = secrets.token_hex(16)
+        headers = write_headers(self._envelope(request, asking, ask_id))
+        waiting = _Waiting(asyncio.get_running_loop().create_future(), request, headers)
+        self._waiting[ask_id] = waiting
+        self._remember(ask_id, asking.deadline_s, is_query=isinstance(request, Query))
+        try:
+            async with asyncio.timeout(asking.deadline_s):
+                await self._send(waiting)
+            answer = await waiting.answered
+        except TimeoutError:
+            raise DeadlineExceeded(request.type) from None
+        finally:
+            del self._waiting[ask_id]
+        if "refusal" in answer.facts:
+            refusal = Refusal.model_validate_json(answer.body)
+            raise Refused(refusal.code, refusal.detail)
+        return answer
+
+    def _envelope(self, request: Request[Any], asking: Asking, ask_id: str) -> Envelope:
+        now = datetime.now(UTC)
+        return Envelope(
+            id=asking.message_id or new_message_id(),
+            source=self._source,
+            type=request.type,
+            subject=request.subject,
+            time=timestamp(now),
+            partition_key=request.partition_key,
+            correlation_id=asking.request_id,
+            traceparent=asking.traceparent,
+            expires_at=now + timedelta(seconds=asking.deadline_s),
+            reply_to=self._replies.topic,
+            reply_partition=self._replies.partition,
+            ask_id=ask_id,
+            caller=asking.caller,
+        )
+
+    def _remember(self, ask_id: str, deadline_s: float, is_query: bool) -> None:
+        now = time.monotonic()
+        heappush(self._due, (now + deadline_s, ask_id, False))
+        if is_query and deadline_s > ASK_AGAIN_AFTER_S:
+            heappush(self._due, (now + ASK_AGAIN_AFTER_S, ask_id, True))
+
+    async def _send(self, waiting: _Waiting, hops: int = 0) -> None:
+        request = waiting.request
+        key = request.partition_key.encode()
+        partition = ((murmur2(key) & 0x7FFFFFFF) + hops) % PARTITIONS
+        producer: AIOKafkaProducer = self._commands if isinstance(request, Command) else self._queries
+        acknowledged = await producer.send(
+            request.topic.name, request.to_json(), key=key, partition=partition, headers=waiting.headers
+        )
+        acknowledged.add_done_callback(_ignore_failure)  # the deadline tells whoever waits
+
+    async def _tick(self) -> None:
+        """The one timer of all deadlines."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            now = time.monotonic()
+            while self._due and self._due[0][0] <= now:
+                _, ask_id, is_again = heappop(self._due)
+                waiting = self._waiting.get(ask_id)
+                if waiting is None or waiting.answered.done():
+                    continue
+                if is_again:
+                    with suppress(KafkaError, TimeoutError):
+                        async with asyncio.timeout(TICK_S):
+                            await self._send(waiting, hops=1)
+                else:
+                    waiting.answered.set_exception(DeadlineExceeded(waiting.request.type))
+
+    async def _read(self) -> None:
+        while True:
+            try:
+                polled = await self._consumer.getmany(timeout_ms=POLL_MS)
+            except KafkaError as error:
+                log.warning("poll.failed", error=type(error).__name__)
+                await asyncio.sleep(ECHO_AGAIN_AFTER_S)
+                continue
+            for records in polled.values():
+                for record in records:
+                    self._take(record)
+
+    def _take(self, record: ConsumerRecord[Any, Any]) -> None:
+        try:
+            headers = {name: value.decode() for name, value in record.headers}
+        except (UnicodeDecodeError, AttributeError):
+            log.warning("answer.unreadable", offset=record.offset)
+            return
+        ask_id = headers.get("ask_id", "")
+        if ask_id == self._echo_mark:
+            self._echo.set()
+            return
+        waiting = self._waiting.get(ask_id)
+        if waiting is None or waiting.answered.done() or record.value is None:
+            log.debug("answer.dropped", offset=record.offset)
+            return
+        facts = {name: value for name, value in headers.items() if name not in OUR_HEADERS}
+        waiting.answered.set_result(Answer(record.value, facts))
+
+    async def _watch(self) -> None:
+        """Know whether the bus carries anything: send an echo to our own partition and see it come back."""
+        while True:
+            self._echo_mark = secrets.token_hex(16)
+            with suppress(KafkaError, TimeoutError):
+                async with asyncio.timeout(ECHO_WITHIN_S):
+                    await self._send_echo()
+                    await self._echo.wait()
+            self._is_up = self._echo.is_set()
+            if dead := [
+                name for each in (self._queries, self._commands, self._consumer) for name in dead_tasks(each)
+            ]:
+                log.critical("process.stalled", reasons=[f"{name} has ended" for name in dead])
+                os._exit(EXIT_STALLED)
+            await asyncio.sleep(ECHO_EVERY_S if self._is_up else ECHO_AGAIN_AFTER_S)
+            self._echo.clear()
+
+    async def _send_echo(self) -> None:
+        acknowledged = await self._commands.send(
+            self._replies.topic,
+            b"",
+            partition=self._replies.partition,
+            headers=[("ask_id", self._echo_mark.encode())],
+        )
+        acknowledged.add_done_callback(_ignore_failure)
+
+
+def _ignore_failure(acknowledged: "asyncio.Future[Any]") -> None:
+    if not acknowledged.cancelled():
+        acknowledged.exception()

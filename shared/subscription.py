@@ -1,0 +1,203 @@
+"""A consumer group's membership as this process: polling without a barrier, and commits by time.
+
+Two ways of reading: `CommandSubscription` runs records through keyed lanes and commits what is finished;
+`QuerySubscription` hands polls to `Queries` and commits what was read.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import ConsumerStoppedError, KafkaError
+
+from shared.consumer import Consumer
+from shared.kafka import dead_tasks, positions
+from shared.lanes import Lanes, Unfinished
+from shared.queries import Queries
+
+POLL_MS = 500
+POLL_RECORDS = 500
+COMMIT_COMMANDS_EVERY_S = 0.05
+COMMIT_QUERIES_EVERY_S = 1.0
+RETRY_AFTER_S = 0.05
+
+log = structlog.get_logger()
+
+
+class _Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    """What both ways have in common: the poll loop, the commit loop, and when not to commit."""
+
+    commit_every_s: float
+
+    def __init__(self) -> None:
+        self._consumer: AIOKafkaConsumer | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
+        self._is_rebalancing = True
+        self._committed: dict[TopicPartition, int] = {}
+        self._polled_at = time.monotonic()
+
+    def start(self, consumer: AIOKafkaConsumer) -> None:
+        """Begin to read from a started consumer that has this object as its listener."""
+        self._consumer = consumer
+        self._tasks = [asyncio.create_task(self._poll()), asyncio.create_task(self._commit_by_time())]
+
+    @property
+    def consumer(self) -> AIOKafkaConsumer:
+        """The consumer, once started."""
+        if self._consumer is None:
+            raise RuntimeError("start() comes first")
+        return self._consumer
+
+    @property
+    def is_assigned(self) -> bool:
+        """Whether this process reads any partition now."""
+        return self._consumer is not None and not self._is_rebalancing and bool(self._consumer.assignment())
+
+    def dead_tasks(self) -> list[str]:
+        """Names of the consumer's background tasks that have ended."""
+        return [] if self._consumer is None or self._stopping else dead_tasks(self._consumer)
+
+    def idle_for_s(self) -> float:
+        """Seconds since the poll loop last came round."""
+        if self._consumer is None or self._stopping:
+            return 0.0
+        return time.monotonic() - self._polled_at
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Called within a rebalance, when it ends."""
+        self._committed.clear()
+        self._is_rebalancing = False
+        log.info("partitions.assigned", count=len(list(assigned)))
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Called within a rebalance, when it begins; a commit by time would now reset the generation."""
+        self._is_rebalancing = True
+
+    async def stop(self) -> None:
+        """Stop reading, finish what was begun, commit it. The consumer itself is stopped by its owner."""
+        self._stopping = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._settle()
+
+    async def _poll(self) -> None:
+        while not self._stopping:
+            self._polled_at = time.monotonic()
+            try:
+                polled = await self.consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
+            except ConsumerStoppedError:
+                return
+            except KafkaError as error:
+                log.warning("poll.failed", error=type(error).__name__)
+                await asyncio.sleep(RETRY_AFTER_S)
+                continue
+            if polled and not self._is_rebalancing:  # else they are read again by whoever gets the partition
+                await self._take(polled)
+
+    async def _commit_by_time(self) -> None:
+        while not self._stopping:
+            await asyncio.sleep(self.commit_every_s)
+            if not self._is_rebalancing:
+                await self._commit(self._done())
+
+    async def _commit(self, offsets: dict[TopicPartition, int]) -> None:
+        new = {
+            partition: offset
+            for partition, offset in offsets.items()
+            if self._committed.get(partition) != offset
+        }
+        if not new:
+            return
+        try:
+            await self.consumer.commit(new)
+            self._committed.update(new)
+        except KafkaError as error:  # a rebalance, or the broker is away; the next commit says the same again
+            log.debug("commit.failed", error=type(error).__name__)
+
+    async def _take(self, polled: dict[TopicPartition, list[ConsumerRecord[Any, Any]]]) -> None:
+        raise NotImplementedError
+
+    def _done(self) -> dict[TopicPartition, int]:
+        raise NotImplementedError
+
+    async def _settle(self) -> None:
+        raise NotImplementedError
+
+
+class CommandSubscription(_Subscription):
+    """Commands, events and state records: in lanes, committed after their effect."""
+
+    commit_every_s = COMMIT_COMMANDS_EVERY_S
+
+    def __init__(self, consumer: Consumer, width: int, max_in_flight: int) -> None:
+        super().__init__()
+        self._handler = consumer
+        self._lanes: Lanes[ConsumerRecord[Any, Any]] = Lanes(self._handle, width)
+        self._unfinished: dict[TopicPartition, Unfinished] = {}
+        self._max_in_flight = max_in_flight
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Let go of all partitions, while the generation is still ours."""
+        await super().on_partitions_revoked(revoked)
+        await self._settle()
+        self._unfinished.clear()
+
+    async def _take(self, polled: dict[TopicPartition, list[ConsumerRecord[Any, Any]]]) -> None:
+        for partition, records in polled.items():
+            unfinished = self._unfinished.setdefault(partition, Unfinished())
+            for record in records:
+                unfinished.begin(record.offset)
+                key = record.key if record.key is not None else (partition, record.offset)
+                self._lanes.add(key, partition, record)
+            if unfinished.span > self._max_in_flight:
+                self.consumer.pause(partition)
+
+    async def _handle(self, record: ConsumerRecord[Any, Any]) -> None:
+        await self._handler.handle(record)
+        partition = TopicPartition(record.topic, record.partition)
+        unfinished = self._unfinished.get(partition)
+        if unfinished is None:
+            return
+        unfinished.finish(record.offset)
+        if unfinished.span <= self._max_in_flight // 2 and partition in self.consumer.paused():
+            self.consumer.resume(partition)
+
+    def _done(self) -> dict[TopicPartition, int]:
+        # the position, not the last record + 1: transaction markers of other producers take offsets too
+        done = positions(self.consumer)
+        for partition, unfinished in self._unfinished.items():
+            if unfinished.lowest is not None and partition in done:
+                done[partition] = unfinished.lowest
+        return done
+
+    async def _settle(self) -> None:
+        """Await what runs, forget what waits, and commit what was taken and is finished.
+
+        Not the positions: the poll loop may have moved them past records that were not taken.
+        """
+        await self._lanes.settle(set(self._unfinished))
+        await self._commit({partition: unfinished.done for partition, unfinished in self._unfinished.items()})
+
+
+class QuerySubscription(_Subscription):
+    """Queries: in micro-batches, committed as read; one that is lost is asked again."""
+
+    commit_every_s = COMMIT_QUERIES_EVERY_S
+
+    def __init__(self, queries: Queries) -> None:
+        super().__init__()
+        self._queries = queries
+
+    async def _take(self, polled: dict[TopicPartition, list[ConsumerRecord[Any, Any]]]) -> None:
+        await self._queries.take(record for records in polled.values() for record in records)
+
+    def _done(self) -> dict[TopicPartition, int]:
+        return positions(self.consumer)
+
+    async def _settle(self) -> None:
+        await self._queries.finish()

@@ -1,0 +1,87 @@
+"""What a process tells of itself: log events with fields, and a heartbeat file with its readiness."""
+
+import asyncio
+import json
+import logging
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, MutableMapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+BEAT_EVERY_S = 1.0
+QUIET_LOGGERS = {
+    "aiokafka": logging.CRITICAL,  # repeats itself dozens of times a second while the broker is away
+    "faststream": logging.WARNING,
+    "uvicorn.error": logging.WARNING,
+}
+
+
+def _without_values(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Frames and classes of an exception, never its text: a driver's message may quote a row or a body."""
+    error = event.pop("exc_info", None)
+    if error is True:
+        error = sys.exc_info()[1]
+    elif isinstance(error, tuple):
+        error = error[1]
+    if isinstance(error, BaseException):
+        frames = traceback.extract_tb(error.__traceback__)
+        event["exception"] = type(error).__name__
+        event["frames"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    return event
+
+
+_PROCESSORS: list[structlog.typing.Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    _without_values,
+]
+
+
+def configure_logging(process: str, level: str) -> None:
+    """Write every event of this process and of its libraries to standard output, one JSON object a line."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[*_PROCESSORS, structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(process=process)
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=_PROCESSORS, processor=structlog.processors.JSONRenderer()
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
+    for name, threshold in QUIET_LOGGERS.items():
+        logging.getLogger(name).setLevel(threshold)
+
+
+async def beat(file: Path, faults: Callable[[], list[str]]) -> None:
+    """Write the heartbeat each second, for ever: who this is, since when, and why it is not ready, if so.
+
+    Whoever supervises the process takes a heartbeat older than ten seconds for a process that has stopped
+    working.
+    """
+    started_at = datetime.now(UTC).isoformat(timespec="seconds")
+    while True:
+        reasons = faults()
+        beat_now = {
+            "pid": os.getpid(),
+            "started_at": started_at,
+            "at": time.time(),
+            "ready": not reasons,
+            "reasons": reasons,
+        }
+        unfinished = file.with_suffix(f".{os.getpid()}")
+        unfinished.write_text(json.dumps(beat_now))
+        unfinished.replace(file)
+        await asyncio.sleep(BEAT_EVERY_S if beat_now["ready"] else BEAT_EVERY_S / 10)
