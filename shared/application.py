@@ -4,6 +4,7 @@ Why our own: docs/decisions/0006-own-consume-loop.md.
 """
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -32,6 +33,7 @@ from shared.subscription import CommandSubscription, QuerySubscription
 from shared.telemetry import beat, configure_logging
 from shared.watchdog import Watchdog
 
+OTHER_CONNECTIONS = 6  # beside one for each transaction: the relay's, the probe's, and four for reads
 ANSWER_WITHIN_S = 2.0
 BURY_AGAIN_AFTER_S = 0.2
 
@@ -123,7 +125,7 @@ class _Process:
         self._settings = settings
         self.engine = database.new_engine(
             settings.database_url.get_secret_value(),
-            settings.pool_size,
+            settings.transactions + OTHER_CONNECTIONS,
             application_name=f"{name}-{settings.replica}",
         )
         self.relay = Relay(self.engine, settings.kafka_bootstrap_servers, transactional_id=f"{name}-relay")
@@ -158,9 +160,10 @@ class _Process:
     def _declare(self, outlets: KafkaOutlets) -> None:
         name, handlers = self._handlers.service, self._handlers
         consumer = Consumer(handlers, self.engine, outlets)
-        width = self._settings.pool_size - 1  # one connection is the relay's
         if topics := list(handlers.topics("commands", "events", "state")):
-            commands = CommandSubscription(consumer, width, self._settings.max_in_flight)
+            commands = CommandSubscription(
+                consumer, self._settings.transactions, self._settings.max_in_flight
+            )
             self._subscribe("commands", name, topics, commands)
         if topics := list(handlers.topics("queries")):
             queries = QuerySubscription(Queries(handlers, self.engine, outlets))
@@ -185,6 +188,7 @@ class _Process:
         """Read from the subscribers that FastStream has started."""
         for subscriber, reader in self._readers.values():
             reader.start(subscriber.consumer)
+        gc.freeze()  # what was made until now stays for good; the collector need not look at it again
         log.info(
             "service.started", topics=sorted(self._handlers.topics("commands", "queries", "events", "state"))
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import asyncpg
 from sqlalchemy import MetaData, make_url, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -16,8 +16,7 @@ IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000  # a stopped process must not hold row l
 POOL_TIMEOUT_S = 5.0
 
 _CONNECTION_LOST = (
-    ConnectionError,
-    OSError,
+    OSError,  # refused, reset, and every time-out of ours: the server's own come first, with a state
     PoolTimeout,
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
@@ -81,23 +80,16 @@ def reading(engine: AsyncEngine) -> AsyncEngine:
 def is_away(error: BaseException) -> bool:
     """Whether the error says that the database cannot be reached now: it will be tried until it can."""
     if isinstance(error, DBAPIError):
-        return (
-            error.connection_invalidated or _any(error, _CONNECTION_LOST) or isinstance(error, InterfaceError)
-        )
+        return error.connection_invalidated or _is_caused_by(error, _CONNECTION_LOST)
     return isinstance(error, _CONNECTION_LOST)
 
 
 def is_transient(error: BaseException) -> bool:
     """Whether the same transaction may succeed when tried again at once: deadlock, lock time-out, …."""
-    if isinstance(error, TimeoutError):
-        return True
-    return (
-        isinstance(error, DBAPIError | OperationalError)
-        and getattr(error.orig, "sqlstate", "") in _TRANSIENT_STATES
-    )
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", "") in _TRANSIENT_STATES
 
 
-def _any(error: DBAPIError, kinds: tuple[type[BaseException], ...]) -> bool:
+def _is_caused_by(error: DBAPIError, kinds: tuple[type[BaseException], ...]) -> bool:
     cause: BaseException | None = error.orig
     while cause is not None:
         if isinstance(cause, kinds):

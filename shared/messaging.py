@@ -274,8 +274,8 @@ def read_headers(headers: Headers) -> Envelope:
 
 def _envelope(given: Mapping[str, str]) -> Envelope:
     for required in ("ce_id", "ce_source", "ce_type"):
-        if not 1 <= len(given[required]) <= 255:
-            raise Poison("bad_envelope", f"header {required} must have 1 to 255 characters")
+        if not 1 <= len(given[required]) <= 255 or not given[required].isprintable():
+            raise Poison("bad_envelope", f"header {required} must have 1 to 255 printable characters")
     partition, sequence, expiry = (
         given.get("reply_partition"),
         given.get("ce_sequence"),

@@ -50,13 +50,13 @@ class Settings(BaseSettings):
 class ServiceSettings(Settings):
     """What every service reads; each names the variable of its own `database_url`.
 
-    pool_size: connections to the database, and so how many transactions run at once.
+    transactions: how many run at once; connections to the database are six more, for reads, relay and probe.
     max_in_flight: records of one partition that may lie beyond its lowest unfinished one.
     allowed_reply_topics: further topics a sender may name in `reply_to`, separated by commas.
     """
 
     database_url: SecretStr
-    pool_size: int = Field(default=10, ge=2, le=100)
+    transactions: int = Field(default=8, ge=1, le=100)
     max_in_flight: int = Field(default=1000, ge=1)
     allowed_reply_topics: str = ""
 

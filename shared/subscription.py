@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import ConsumerStoppedError, KafkaError
+from aiokafka.errors import ConsumerStoppedError
 
 from shared.consumer import Consumer
 from shared.kafka import dead_tasks, positions
@@ -92,7 +92,9 @@ class _Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
                 polled = await self.consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
             except ConsumerStoppedError:
                 return
-            except KafkaError as error:
+            except (
+                Exception
+            ) as error:  # whatever a client raises while its broker goes away, it is asked again
                 log.warning("poll.failed", error=type(error).__name__)
                 await asyncio.sleep(RETRY_AFTER_S)
                 continue
@@ -116,7 +118,7 @@ class _Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         try:
             await self.consumer.commit(new)
             self._committed.update(new)
-        except KafkaError as error:  # a rebalance, or the broker is away; the next commit says the same again
+        except Exception as error:  # a rebalance, or the broker is away; the next commit says the same again
             log.debug("commit.failed", error=type(error).__name__)
 
     async def _take(self, polled: dict[TopicPartition, list[ConsumerRecord[Any, Any]]]) -> None:

@@ -69,9 +69,12 @@ class Watchdog:
             return False
 
     def _stalled(self) -> list[str]:
-        if any(self._away.values()) or self._is_assigned():
-            self._assigned_at = time.monotonic()
         stalled = [f"{name} has ended" for name in self._dead_tasks()]
+        if any(self._away.values()):  # then nothing can get on, and a new process could not either
+            self._assigned_at = time.monotonic()
+            return stalled
+        if self._is_assigned():
+            self._assigned_at = time.monotonic()
         stalled += [
             f"{name} stands still" for name, idle in self._idle_for_s.items() if idle() > STALLED_AFTER_S
         ]

@@ -1,0 +1,76 @@
+# Every target is one command line; variables are given as in `make run REPLICAS=2 GATEWAY_PORT=8080`.
+
+BIN := .venv/bin
+SYNCED := .venv/.synced
+UV := $(shell command -v uv 2>/dev/null)
+ifeq ($(UV),)
+UV := .uv/bin/uv
+UV_OF_OUR_OWN := $(UV)
+endif
+
+# Compiled once, not at each start of a service; an empty value undoes a setting that would prevent it.
+export UV_COMPILE_BYTECODE := 1
+export PYTHONDONTWRITEBYTECODE :=
+
+.DEFAULT_GOAL := help
+.PHONY: help sync run stop reset status logs check format test test-unit test-integration test-e2e
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  Variables of run, with their defaults: GATEWAY_PORT=8000 KAFKA_PORT=9092 POSTGRES_PORT=5433"
+	@echo "  STATE_DIR=.local REPLICAS=1; KAFKA_BOOTSTRAP_SERVERS, DATABASE_URL_<SERVICE> for servers of yours."
+
+sync: $(SYNCED) ## Install everything into .venv (done by the other targets when needed)
+
+run: $(SYNCED) ## Start PostgreSQL, Kafka and all services; Ctrl-C stops them
+	@$(BIN)/customers-api run
+
+stop: $(SYNCED) ## Stop what `make run` started, from another terminal
+	@$(BIN)/customers-api stop
+
+reset: $(SYNCED) ## Stop, and delete all local data
+	@$(BIN)/customers-api reset
+
+status: $(SYNCED) ## Show what runs, since when, and whether it is healthy
+	@$(BIN)/customers-api status
+
+logs: $(SYNCED) ## Show and follow the logs (one process: make logs NAME=customers-0)
+	@$(BIN)/customers-api logs $(NAME)
+
+check: $(SYNCED) ## Check format, lint, types, import rules and spelling
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+format: $(SYNCED) ## Format the code and repair what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: $(SYNCED) ## Run all tests (real PostgreSQL and Kafka)
+	$(BIN)/pytest -n 2
+
+test-unit: $(SYNCED) ## Run the tests that need nothing
+	$(BIN)/pytest tests/unit tests/contract
+
+test-integration: $(SYNCED) ## Run the tests of one part against one real server
+	$(BIN)/pytest -n 2 tests/integration
+
+test-e2e: $(SYNCED) ## Run the tests that speak HTTP only
+	$(BIN)/pytest -n 2 tests/e2e
+
+$(SYNCED): pyproject.toml uv.lock $(UV_OF_OUR_OWN)
+	$(UV) sync --all-extras --locked
+	@touch $@
+
+# Only where uv is not installed: a copy of it for this project alone.
+.uv/bin/uv:
+	@command -v python3 >/dev/null \
+		|| { echo "This needs Python 3.11 or later; there is no python3 in the PATH."; exit 1; }
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "This needs Python 3.11 or later; python3 is $$(python3 --version)."; exit 1; }
+	@python3 -m venv .uv \
+		|| { rm -rf .uv; echo "Python's venv module is missing (on Debian and Ubuntu: apt install python3-venv)."; exit 1; }
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv

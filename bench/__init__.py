@@ -1,0 +1,1 @@
+"""Workloads and their ratios; each prints its figures, none passes or fails."""

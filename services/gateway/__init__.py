@@ -1,0 +1,6 @@
+"""The HTTP front: turns requests into questions to the services and their answers into responses.
+
+Owns: nothing. It keeps no data and decides nothing about customers.
+Understands: HTTP, the rules for headers, query parameters and bodies, and which refusal is which status.
+Says: GetCustomer and CreateCustomer to customers, and waits for the answers.
+"""

@@ -1,0 +1,67 @@
+"""The gateway put together: `uvicorn --factory services.gateway.app:create_app`."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from litestar import Litestar, Router
+from litestar.datastructures import State
+
+from services.gateway import customers, health
+from services.gateway.edge import Edge
+from services.gateway.problems import EXCEPTION_HANDLERS
+from services.gateway.requests import refuse_unacceptable
+from services.gateway.settings import GatewaySettings
+from shared.messaging import GATEWAY_REPLIES
+from shared.rpc import KafkaRpc, Rpc
+from shared.telemetry import beat, configure_logging
+
+
+def create_app(settings: GatewaySettings | None = None, rpc: Rpc | None = None) -> Litestar:
+    """The ASGI application.
+
+    Args:
+        settings: None reads the environment.
+        rpc: Whom to ask; started and stopped by whoever made it. None makes this a process of its own: it
+            connects to Kafka when it starts, logs to standard output and writes its heartbeat.
+    """
+    settings = settings or GatewaySettings.from_environment()
+    if rpc is None:
+        configure_logging(f"gateway-{settings.replica}", settings.log_level)
+    api = Router("/api", route_handlers=customers.HANDLERS, before_request=refuse_unacceptable)
+    app = Litestar(
+        [api, *health.HANDLERS],
+        state=State({"settings": settings, "rpc": rpc}, deep_copy=False),
+        lifespan=[_connected] if rpc is None else [],
+        exception_handlers=EXCEPTION_HANDLERS,
+        openapi_config=None,
+        logging_config=None,
+    )
+    app.asgi_handler = Edge(app.asgi_handler)
+    return app
+
+
+def connect(settings: GatewaySettings) -> KafkaRpc:
+    """Whom the gateway asks, not started yet."""
+    return KafkaRpc(
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        source="/customers-api/gateway",
+        replies=GATEWAY_REPLIES,
+    )
+
+
+@asynccontextmanager
+async def _connected(app: Litestar) -> AsyncIterator[None]:
+    settings: GatewaySettings = app.state.settings
+    rpc = app.state.rpc = connect(settings)
+    # from before the bus is reached: whoever supervises sees a process that waits, not one that hangs
+    background = [asyncio.create_task(beat(file, rpc.faults)) for file in [settings.health_file] if file]
+    await rpc.start()
+    gc.freeze()  # what was made until now stays for good; the collector need not look at it again
+    try:
+        yield
+    finally:
+        await rpc.stop()
+        for task in background:
+            task.cancel()

@@ -1,0 +1,115 @@
+"""What every route does with a request beside its body: check it, name its command, ask on its behalf."""
+
+import re
+import uuid
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+import litestar
+from litestar.datastructures import State
+
+from services.gateway.headers import header_lines, traceparent_of
+from services.gateway.media_types import accepts_json
+from services.gateway.problems import FieldError, Problem
+from services.gateway.settings import GatewaySettings
+from shared.ids import derived_uuid, new_message_id
+from shared.messaging import Answer, Request, Value
+from shared.rpc import Asking, Rpc
+
+HttpRequest = litestar.Request[Any, Any, State]  # user and auth, which Litestar leaves open, are not used
+A = TypeVar("A", bound=Value)
+
+ANONYMOUS = "anonymous"  # who asks, as long as nobody has to say who they are
+
+_BARE_KEY = re.compile(rb"[\x21\x23-\x7e][\x21-\x7e]*")
+_QUOTED_KEY = re.compile(rb'"((?:[\x21\x23-\x5b\x5d-\x7e]|\\["\\])+)"')
+_ESCAPED = re.compile(rb'\\(["\\])')
+_EASILY_ACCEPTED: tuple[list[bytes], ...] = ([], [b"*/*"], [b"application/json"])
+
+
+async def refuse_unacceptable(request: HttpRequest) -> None:
+    """Run before each handler under /api: every answer is JSON, so the client must accept it.
+
+    Raises:
+        Problem: `not_acceptable`.
+    """
+    lines = header_lines(request.scope, b"accept")
+    if lines not in _EASILY_ACCEPTED and not accepts_json(b",".join(lines)):
+        raise Problem("not_acceptable", "Answers are application/json; the Accept header does not allow it.")
+
+
+def query_parameters(request: HttpRequest, known: frozenset[str] = frozenset()) -> dict[str, str]:
+    """The query parameters by name.
+
+    Raises:
+        Problem: `invalid_parameter`; one is not in `known`, or is given more than once.
+    """
+    if not (query := request.scope["query_string"]):
+        return {}
+    given = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    names = [name for name, _ in given]
+    unknown = [
+        FieldError("unknown_parameter", "is not a parameter of this route", parameter=name)
+        for name in dict.fromkeys(names)
+        if name not in known
+    ]
+    repeated = [
+        FieldError("repeated_parameter", "must be given once", parameter=name)
+        for name in known
+        if names.count(name) > 1
+    ]
+    if unknown or repeated:
+        raise Problem("invalid_parameter", "Some query parameters are wrong.", unknown + repeated)
+    return dict(given)
+
+
+def command_id(request: HttpRequest) -> uuid.UUID:
+    """The id of the command that a request stands for.
+
+    With an Idempotency-Key it is the same for the same caller, method and path, so that a repeat is the same
+    command; without one it is a new UUIDv7.
+
+    Raises:
+        Problem: `invalid_header`.
+    """
+    key = idempotency_key(header_lines(request.scope, b"idempotency-key"))
+    if key is None:
+        return uuid.UUID(new_message_id())
+    return derived_uuid("command", ANONYMOUS, request.scope["method"], request.scope["path"], key)
+
+
+def idempotency_key(lines: list[bytes]) -> str | None:
+    """The key of an `Idempotency-Key` header, the same whether it came quoted or bare; None without header.
+
+    Raises:
+        Problem: `invalid_header`; not 1 to 255 visible ASCII characters, or several lines.
+    """
+    if not lines:
+        return None
+    value = lines[0]
+    if quoted := _QUOTED_KEY.fullmatch(value):
+        value = _ESCAPED.sub(rb"\1", quoted[1])
+    elif not _BARE_KEY.fullmatch(value):
+        value = b""
+    if len(lines) > 1 or not 1 <= len(value) <= 255:
+        raise Problem("invalid_header", "Idempotency-Key must be 1 to 255 visible ASCII characters.")
+    return value.decode("ascii")
+
+
+async def relay(request: HttpRequest, message: Request[A], message_id: str | None = None) -> Answer[A]:
+    """Ask a service on behalf of a request and give its finished answer.
+
+    message_id: the envelope's id; None makes a new one, as for a query.
+    Raises what `Rpc.relay` raises.
+    """
+    state = request.app.state
+    rpc: Rpc = state.rpc
+    settings: GatewaySettings = state.settings
+    asking = Asking(
+        request_id=request.scope["state"]["request_id"],
+        caller=ANONYMOUS,
+        deadline_s=settings.deadline_s,
+        traceparent=traceparent_of(request.scope),
+        message_id=message_id,
+    )
+    return await rpc.relay(message, asking)

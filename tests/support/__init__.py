@@ -1,0 +1,1 @@
+"""What tests are built from: servers, databases, topics, builders, the systems under test. No tests."""

@@ -1,0 +1,187 @@
+"""The bus in memory: the gateway's `Rpc`, the topics and the relay of the system in process, without a broker.
+
+Deterministic: a request is answered, then everything that follows from it is delivered, in the order of the
+outbox, before the asker goes on. Records cross as bytes and headers, as on a real topic, and stay to be
+looked at.
+"""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from aiokafka.partitioner import murmur2
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared.consumer import Consumer, Handlers
+from shared.errors import DeadlineExceeded, Refusal, Refused
+from shared.ids import new_message_id
+from shared.kafka import PARTITIONS
+from shared.messaging import (
+    GATEWAY_REPLIES,
+    SERVICES_REPLIES,
+    Answer,
+    Envelope,
+    Headers,
+    Request,
+    Value,
+    answer_type,
+    timestamp,
+    write_headers,
+)
+from shared.outbox import Outgoing, outbox
+from shared.queries import Queries
+from shared.rpc import Asking
+from tests.support.kafka import Published
+
+A = TypeVar("A", bound=Value)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service in process: what it handles, and its database."""
+
+    handlers: Handlers
+    engine: AsyncEngine
+
+
+class Bus:
+    """Carries records between the gateway and services.
+
+    records: everything that was ever published, in its order.
+    """
+
+    def __init__(self, services: Sequence[Service]) -> None:
+        self.records: list[Published] = []
+        self._ends: Counter[tuple[str, int]] = Counter()
+        self._waiting: dict[str, asyncio.Future[Answer[Any]]] = {}
+        self._relaying = asyncio.Lock()
+        self._services = services
+        self._consumers: dict[str, list[Consumer]] = {}
+        self._queries: dict[str, Queries] = {}
+        for service in services:
+            consumer = Consumer(service.handlers, service.engine, self)
+            queries = Queries(service.handlers, service.engine, self)
+            for topic in service.handlers.topics("commands", "events", "state"):
+                self._consumers.setdefault(topic, []).append(consumer)
+            for topic in service.handlers.topics("queries"):
+                self._queries[topic] = queries
+
+    # Rpc, which the gateway asks
+
+    async def ask(self, request: Request[A], asking: Asking) -> A:
+        """The answer as a value."""
+        answer = await self.relay(request, asking)
+        return answer_type(request).model_validate_json(answer.body)
+
+    async def relay(self, request: Request[A], asking: Asking) -> Answer[A]:
+        """The answer's bytes and facts; by then everything that follows from it is delivered too."""
+        ask_id = uuid4().hex
+        answered = self._waiting[ask_id] = asyncio.get_running_loop().create_future()
+        headers = write_headers(_envelope(request, asking, ask_id))
+        try:
+            async with asyncio.timeout(asking.deadline_s):
+                key = request.partition_key.encode()
+                await self.publish(request.topic.name, key, request.to_json(), headers)
+                answer = await answered
+        except TimeoutError:
+            raise DeadlineExceeded(request.type) from None
+        finally:
+            del self._waiting[ask_id]
+        if "refusal" in answer.facts:
+            refusal = Refusal.model_validate_json(answer.body)
+            raise Refused(refusal.code, refusal.detail)
+        return answer
+
+    def faults(self) -> list[str]:
+        """None: it is always there."""
+        return []
+
+    # Topics
+
+    async def publish(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
+        """Put a record on a topic, as anybody may, and have it handled with all that follows from it."""
+        await self._deliver(Outgoing(topic, key, value, headers))
+        await self._relay_all()
+
+    async def _deliver(self, outgoing: Outgoing) -> None:
+        record = self._appended(outgoing)
+        for consumer in self._consumers.get(record.topic, ()):
+            await consumer.handle(record)
+        if queries := self._queries.get(record.topic):
+            await queries.take([record])
+            await queries.finish()
+
+    def _appended(self, outgoing: Outgoing) -> Published:
+        partition = (murmur2(outgoing.key) & 0x7FFFFFFF) % PARTITIONS if outgoing.key is not None else 0
+        offset = self._ends[outgoing.topic, partition]
+        self._ends[outgoing.topic, partition] += 1
+        headers = tuple(outgoing.headers)
+        record = Published(outgoing.topic, partition, offset, outgoing.key, outgoing.value, headers)
+        self.records.append(record)
+        return record
+
+    async def _relay_all(self) -> None:
+        """Publish what is in the outboxes until nothing is left, one relay at a time as in production."""
+        async with self._relaying:
+            while rows := [row for service in self._services for row in await _taken(service.engine)]:
+                for row in rows:
+                    await self._deliver(row)
+
+    # Outlets, where the runtime puts what a message leads to
+
+    def is_asked(self, envelope: Envelope) -> bool:
+        """Whether an answer is awaited on one of the replies topics."""
+        return envelope.reply_to in (GATEWAY_REPLIES.name, SERVICES_REPLIES.name)
+
+    async def answer(self, envelope: Envelope, answer: Answer[Any]) -> None:
+        """Give the answer to whoever waits for it; one that nobody waits for is dropped."""
+        waiting = self._waiting.get(envelope.ask_id or "")
+        if waiting is not None and not waiting.done():
+            waiting.set_result(answer)
+
+    async def bury(self, letter: Outgoing) -> None:
+        """Publish a dead letter."""
+        self._appended(letter)
+
+    def wake_relay(self) -> None:
+        """Whoever published the record relays once it is handled."""
+
+
+async def _taken(engine: AsyncEngine) -> list[Outgoing]:
+    async with engine.begin() as db:
+        rows = (await db.execute(select(outbox).order_by(outbox.c.id))).all()
+        await db.execute(delete(outbox).where(outbox.c.id.in_([row.id for row in rows])))
+    return [
+        Outgoing(
+            row.topic,
+            row.key,
+            row.value,
+            [(name, value.encode()) for name, value in json.loads(row.headers).items()],
+        )
+        for row in rows
+    ]
+
+
+def _envelope(request: Request[Any], asking: Asking, ask_id: str) -> Envelope:
+    now = datetime.now(UTC)
+    return Envelope(
+        id=asking.message_id or new_message_id(),
+        source="/customers-api/gateway",
+        type=request.type,
+        subject=request.subject,
+        time=timestamp(now),
+        partition_key=request.partition_key,
+        correlation_id=asking.request_id,
+        traceparent=asking.traceparent,
+        expires_at=now + timedelta(seconds=asking.deadline_s),
+        reply_to=GATEWAY_REPLIES.name,
+        reply_partition=0,
+        ask_id=ask_id,
+        caller=asking.caller,
+    )

@@ -1,0 +1,101 @@
+"""Keeps one embedded server for a run of pytest; ends it and deletes its data when the run has ended.
+
+`python -m tests.support.keeper postgres|kafka FOLDER PID` goes on in the background; it looks whether the
+process PID lives, so it does not matter how the run ends. It says on standard output, as JSON, the server's
+`address` or its `failure`, and then closes it.
+"""
+
+import asyncio
+import fcntl
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from ops import servers
+from ops.ports import HOST
+from ops.state import StateFolder
+
+LOOK_EVERY_S = 0.2
+
+
+@asynccontextmanager
+async def _postgres(folder: Path) -> AsyncIterator[str]:
+    async with servers.postgres(folder) as server:
+        password = json.loads(StateFolder(folder).secrets.read_bytes())["postgres"]
+        yield f"postgresql://postgres:{password}@{HOST}:{server.port}/postgres"
+
+
+@asynccontextmanager
+async def _kafka(folder: Path) -> AsyncIterator[str]:
+    async with servers.kafka(folder) as server:
+        yield server.bootstrap_servers
+
+
+OPENED = {"postgres": _postgres, "kafka": _kafka}
+
+
+async def keep(kind: str, folder: Path, controller: int) -> None:
+    """Run the server until the process `controller` has ended, then delete its folder.
+
+    The folder of the run goes with the last keeper of the run.
+    """
+    with (folder / "keepers").open("a") as keepers:
+        fcntl.flock(keepers, fcntl.LOCK_SH)
+        serving = asyncio.create_task(_serve(kind, folder))
+        await asyncio.to_thread(_await_end, controller)
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+        shutil.rmtree(folder / kind, ignore_errors=True)
+        if _is_last(keepers):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _serve(kind: str, folder: Path) -> None:
+    try:
+        async with OPENED[kind](folder / kind) as address:
+            _say({"address": address})
+            await asyncio.Event().wait()
+    except Exception as error:  # whatever it is, those who wait are told
+        _say({"failure": f"{type(error).__name__}: {error}"})
+
+
+def _say(answer: dict[str, str]) -> None:
+    if not sys.stdout.closed:
+        json.dump(answer, sys.stdout)
+        sys.stdout.flush()
+        sys.stdout.close()
+
+
+def _await_end(pid: int) -> None:
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        while process.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(LOOK_EVERY_S)
+
+
+def _is_last(keepers: IO[str]) -> bool:
+    try:
+        fcntl.flock(keepers, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _go_on_in_background() -> None:
+    """Whoever started this awaits a process that ends at once, and leaves none behind to be awaited."""
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+
+
+if __name__ == "__main__":
+    _go_on_in_background()
+    asyncio.run(keep(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])))

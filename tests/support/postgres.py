@@ -1,0 +1,125 @@
+"""Databases for tests: fresh, migrated, with the owner and the runtime role of production.
+
+Migrations run once, into a template from which each database is made in some tens of milliseconds. The
+template is named by what the migrations say, so that a server which outlives the run keeps one of each.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg
+
+from ops import databases
+from shared.database import migrate
+from tests.support.servers import PROJECT
+
+_made: dict[tuple[str, str], str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where a test's database is: `runtime` as a service connects, `owner` as its migrations do (URLs)."""
+
+    name: str
+    runtime: str
+    owner: str
+
+
+@dataclass(frozen=True)
+class _Superuser(databases.Superuser):
+    """The superuser of any server, not only of one on this machine."""
+
+    url: str
+
+    async def connect(self, database: str = "postgres", timeout_s: float = 5.0) -> Any:
+        """A connection (asyncpg's, which has no types)."""
+        return await asyncpg.connect(self.url, database=database, timeout=timeout_s)
+
+
+@asynccontextmanager
+async def fresh_database(superuser_url: str, service: str) -> AsyncIterator[Database]:
+    """A database of `service` with its migrations applied and no rows, dropped afterwards."""
+    template = await _template(superuser_url, service)
+    name = f"test_{uuid4().hex}"
+    server = _superuser(superuser_url)
+    await _executed(
+        server,
+        f'create database "{name}" template "{template}" owner "{template}_owner"',
+        f'revoke all on database "{name}" from public',
+        f'grant connect on database "{name}" to "{template}"',
+    )
+    try:
+        yield _database(superuser_url, name, roles=template)
+    finally:
+        await _executed(server, f'drop database "{name}" with (force)')
+
+
+async def _template(superuser_url: str, service: str) -> str:
+    if (superuser_url, service) not in _made:
+        _made[superuser_url, service] = await _make_template(superuser_url, service)
+    return _made[superuser_url, service]
+
+
+async def _make_template(superuser_url: str, service: str) -> str:
+    """Of several processes, one makes it; a template that was left half made is made anew."""
+    name = f"{service}_{_digest(service)}"
+    server = _superuser(superuser_url)
+    db = await server.connect()
+    try:
+        await db.execute("select pg_advisory_lock(hashtext('test-templates'))")
+        if not await db.fetchval("select datistemplate from pg_database where datname = $1", name):
+            await db.execute(f'drop database if exists "{name}" with (force)')
+            passwords = (_password(superuser_url, name), _password(superuser_url, f"{name}_owner"))
+            await databases.create_database(server, name, passwords)
+            migrations = PROJECT / "services" / service / "migrations"
+            await asyncio.to_thread(migrate, _database(superuser_url, name, roles=name).owner, migrations)
+            await db.execute(f'alter database "{name}" with is_template true allow_connections false')
+    finally:
+        await db.close()
+    return name
+
+
+def _digest(service: str) -> str:
+    sources = [*sorted((PROJECT / "services" / service / "migrations").rglob("*.py"))]
+    sources.append(PROJECT / "ops" / "databases.py")
+    return hashlib.sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()[:12]
+
+
+def _database(superuser_url: str, name: str, roles: str) -> Database:
+    return Database(
+        name=name,
+        runtime=_url(superuser_url, roles, name),
+        owner=_url(superuser_url, f"{roles}_owner", name),
+    )
+
+
+def _url(superuser_url: str, role: str, database: str) -> str:
+    parts = urlsplit(superuser_url)
+    host = parts.netloc.rpartition("@")[2]
+    netloc = f"{role}:{_password(superuser_url, role)}@{host}"
+    return urlunsplit(parts._replace(netloc=netloc, path=f"/{database}"))
+
+
+def _password(superuser_url: str, role: str) -> str:
+    """The same in every process, and known only to those who know the superuser's."""
+    return hashlib.sha256(f"{urlsplit(superuser_url).password} {role}".encode()).hexdigest()[:40]
+
+
+def _superuser(url: str) -> _Superuser:
+    parts = urlsplit(url)
+    return _Superuser(port=parts.port or 5432, password=parts.password or "", url=url)
+
+
+async def _executed(server: _Superuser, *statements: str) -> None:
+    db = await server.connect()
+    try:
+        for statement in statements:
+            await db.execute(statement)
+    finally:
+        await db.close()
