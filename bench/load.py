@@ -1,7 +1,7 @@
 """A closed loop of HTTP requests over kept connections, in a process of its own: `python -m bench.load`.
 
-Written for little CPU of its own, since it shares the machine with what it measures. Every answer's status and body
-are checked; one that is not as expected counts as failed and does not count as a request.
+Written for little CPU of its own, since it shares the machine with what it measures. Every answer's status
+and body are checked; one that is not as expected counts as failed and does not count as a request.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""What the shape costs: GET by id through the whole system against a bare echo on the same broker, in one run.
+"""What the shape costs: GET by id through the whole system against a bare echo on one broker, in one run.
 
-`python -m bench.shape` starts a system of its own in a temporary folder, stores the customers, and alternates both
-subjects. Prints requests a second, latencies, CPU milliseconds a request of every process, the ratio of the medians,
-and how the first request after ten seconds of silence compares with a busy one.
+`python -m bench.shape` starts a system of its own in a temporary folder, stores the customers, and
+alternates both subjects. Prints requests a second, latencies, CPU milliseconds a request of every process,
+the ratio of the medians, and how the first request after ten seconds of silence compares with a busy one.
 """
 
 import argparse
@@ -30,14 +30,15 @@ SILENCE_S = 10
 
 # every column by the rules of the API; two contacts each, as a business customer has
 CUSTOMERS = """
-insert into customers select 'cust_bench' || n, 1, 'Customer ' || n, 'orders' || n || '@example.com', '+1-555-0456',
-  null, 'https://example.com/' || n, '98-7654321', '{"line1":"456 Customer Blvd","line2":"Floor 3",
-  "city":"Customer City","state":"NY","postal_code":"10001","country":"US"}', null, 'net_15', 'USD', 10000, 5, 'UPS',
-  now(), true, 'A customer with consistent orders', now(), now(), null, null from generate_series(1, :count) n
+insert into customers select 'cust_bench' || n, 1, 'Customer ' || n, 'orders' || n || '@example.com',
+  '+1-555-0456', null, 'https://example.com/' || n, '98-7654321', '{"line1":"456 Customer Blvd",
+  "line2":"Floor 3","city":"Customer City","state":"NY","postal_code":"10001","country":"US"}', null, 'net_15',
+  'USD', 10000, 5, 'UPS', now(), true, 'A customer with consistent orders', now(), now(), null, null
+  from generate_series(1, :count) n
 """
 CONTACTS = """
-insert into contacts select 'cust_bench' || n, p, 'cont_' || n || 'x' || p, 'Alice Johnson', 'Procurement Manager',
-  'alice' || n || '@example.com', '+1-555-0458', p = 0, now(), now()
+insert into contacts select 'cust_bench' || n, p, 'cont_' || n || 'x' || p, 'Alice Johnson',
+  'Procurement Manager', 'alice' || n || '@example.com', '+1-555-0458', p = 0, now(), now()
   from generate_series(1, :count) n, generate_series(0, 1) p
 """
 
@@ -53,9 +54,17 @@ async def main(customers: int, connections: int, rounds: int, seconds: float) ->
             await _store(stack, customers)
             await make_topics(stack.kafka_bootstrap_servers)
             echo = await _start("bench.echo", "service", stack.kafka_bootstrap_servers)
-            get = ["bench.load", stack.gateway_url, f"--customers={customers}", f"--connections={connections}"]
+            get = [
+                "bench.load",
+                stack.gateway_url,
+                f"--customers={customers}",
+                f"--connections={connections}",
+            ]
             ask = ["bench.echo", "client", stack.kafka_bootstrap_servers, f"--callers={connections}"]
-            for subject in (get, ask):  # warm: the broker's JVM is three times as dear in its first half minute
+            for subject in (
+                get,
+                ask,
+            ):  # warm: the broker's JVM is three times as dear in its first half minute
                 await _run(*subject, "--seconds=15")
             results: dict[str, list[dict[str, Any]]] = {"echo": [], "get": []}
             for number in range(rounds):
@@ -131,7 +140,9 @@ def _print_silence(url: str, busy_ms: float) -> None:
             answer.read()
         first.append((time.perf_counter() - began_at) * 1000)
     shown = ", ".join(f"{each:.1f}" for each in first)
-    console.print(f"first request after {SILENCE_S} s of silence: {shown} ms; busy, at the median: {busy_ms} ms")
+    console.print(
+        f"first request after {SILENCE_S} s of silence: {shown} ms; busy, at the median: {busy_ms} ms"
+    )
 
 
 if __name__ == "__main__":

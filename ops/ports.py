@@ -53,6 +53,9 @@ def listen(port: int, variable: str) -> socket.socket:
         listener = _bound(port)
     except OSError as error:
         raise PortTaken(port, variable) from error
+    # connections inherit it; uvicorn takes an inherited socket for a UNIX one and does not set it, and then
+    # the body of an answer waits 40 ms for the acknowledgement of its headers
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listener.listen(LISTEN_BACKLOG)
     return listener
 

@@ -30,7 +30,15 @@ class Commands:
     )
     gateway: tuple[str, ...] = python(
         *("-m", "uvicorn", "--factory", "services.gateway.app:create_app", "--fd", "{fd}"),
-        *("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--no-server-header"),
+        *(
+            "--loop",
+            "uvloop",
+            "--http",
+            "services.gateway.protocol:Protocol",
+            "--no-access-log",
+            "--no-server-header",
+            "--no-proxy-headers",
+        ),
     )
 
 

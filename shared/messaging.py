@@ -224,7 +224,9 @@ class Envelope:
 
 def timestamp(at: datetime) -> str:
     """RFC 3339 in UTC with microseconds and `Z`."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    if at.tzinfo is not UTC:
+        at = at.astimezone(UTC)
+    return at.isoformat(timespec="microseconds")[:-6] + "Z"  # without +00:00
 
 
 def write_headers(envelope: Envelope) -> list[tuple[str, bytes]]:

@@ -7,7 +7,6 @@ every rebalance. Two processes on one partition are harmless, an answer nobody w
 import asyncio
 import os
 import random
-import secrets
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from heapq import heappop, heappush
 from typing import Any, Protocol, TypeVar
 
 import structlog
+import uuid_utils
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
@@ -172,7 +172,7 @@ class KafkaRpc:
             raise Unavailable("shutting_down")
         if not self._is_up or len(self._waiting) >= WAITING_MAX:
             raise Unavailable("bus_unavailable")
-        ask_id = secrets.token_hex(16)
+        ask_id = uuid_utils.uuid4().hex
         headers = write_headers(self._envelope(request, asking, ask_id))
         waiting = _Waiting(asyncio.get_running_loop().create_future(), request, headers)
         self._waiting[ask_id] = waiting
@@ -273,7 +273,7 @@ class KafkaRpc:
     async def _watch(self) -> None:
         """Know whether the bus carries anything: send an echo to our own partition and see it come back."""
         while True:
-            self._echo_mark = secrets.token_hex(16)
+            self._echo_mark = uuid_utils.uuid4().hex
             with suppress(KafkaError, TimeoutError):
                 async with asyncio.timeout(ECHO_WITHIN_S):
                     await self._send_echo()
