@@ -1,21 +1,25 @@
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from typing import NoReturn
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ops.local import LocalStack
+from ops.servers import in_background
 from shared.database import new_engine
-from tests.support import servers
+from tests.support import servers, system
 from tests.support.postgres import Database, fresh_database
+from tests.support.system import ApplicationUnderTest, Composed, InProcess
 
-LONG_TIMEOUT = pytest.mark.timeout(180)
+LONG_TIMEOUT = pytest.mark.timeout(180)  # of the first of them, which may have to await the servers' start
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        long = any(item.get_closest_marker(name) for name in ("slow", "kafka", "composed"))
-        if long and not item.get_closest_marker("timeout"):
+        is_long = any(item.get_closest_marker(name) for name in ("slow", "kafka", "composed"))
+        if is_long and not item.get_closest_marker("timeout"):
             item.add_marker(LONG_TIMEOUT)
 
 
@@ -40,6 +44,54 @@ async def engine(customers_database: Database) -> AsyncIterator[AsyncEngine]:
     engine = new_engine(customers_database.runtime, pool_size=10, application_name="test")
     yield engine
     await engine.dispose()
+
+
+@pytest.fixture
+async def owner_engine(customers_database: Database) -> AsyncIterator[AsyncEngine]:
+    engine = new_engine(customers_database.owner, pool_size=2, application_name="test")
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def stack(
+    postgres_url: str, kafka: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LocalStack]:
+    folder = tmp_path_factory.mktemp("stack")
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[LocalStack]:
+        async with (
+            fresh_database(postgres_url, "customers") as database,
+            system.a_stack(folder, kafka, database) as stack,
+        ):
+            yield stack
+
+    with in_background(opened) as stack:
+        yield stack
+
+
+@pytest.fixture
+async def in_process(engine: AsyncEngine) -> AsyncIterator[InProcess]:
+    async with system.in_process(engine) as app:
+        yield app
+
+
+@pytest.fixture
+async def composed(stack: LocalStack) -> AsyncIterator[Composed]:
+    async with system.composed(stack) as app:
+        yield app
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("in_process", marks=pytest.mark.integration),
+        pytest.param("composed", marks=[pytest.mark.composed, pytest.mark.xdist_group("composed")]),
+    ]
+)
+def app(request: pytest.FixtureRequest) -> ApplicationUnderTest:
+    chosen: ApplicationUnderTest = request.getfixturevalue(request.param)
+    return chosen
 
 
 def _or_missing(address: Callable[[], str]) -> str:

@@ -4,7 +4,6 @@ Changes replace members; `...` takes a member away.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,20 +12,9 @@ from uuid import uuid4
 from shared.contracts.customers import CreateCustomer, GetCustomer
 from shared.ids import new_message_id, prefixed_id
 from shared.messaging import GATEWAY_REPLIES, Envelope, Headers, Message, timestamp, write_headers
+from tests.support.kafka import Published
 
 Body = dict[str, Any]  # JSON: texts, numbers, lists, objects
-
-
-@dataclass(frozen=True, slots=True)
-class ReceivedRecord:
-    """A record as a consumer gets it."""
-
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
-    partition: int = 0
-    offset: int = 0
 
 
 def a_customer_id() -> str:
@@ -124,9 +112,9 @@ def an_asking_envelope(message: Message, **changes: object) -> Envelope:
     return an_envelope(message, **{**asked, **changes})
 
 
-def a_record(message: Message, envelope: Envelope | None = None, offset: int = 0) -> ReceivedRecord:
+def a_record(message: Message, envelope: Envelope | None = None, offset: int = 0) -> Published:
     """The record of a message; nobody asks for an answer unless the envelope says so."""
-    return ReceivedRecord(
+    return Published(
         topic=message.topic.name,
         key=message.partition_key.encode(),
         value=message.to_json(),

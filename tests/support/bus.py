@@ -1,4 +1,4 @@
-"""The bus in memory: the gateway's `Rpc`, the topics and the relay of the system in process, without a broker.
+"""The bus in memory: the gateway's `Rpc`, the topics and the relay of the system in process, no broker.
 
 Deterministic: a request is answered, then everything that follows from it is delivered, in the order of the
 outbox, before the asker goes on. Records cross as bytes and headers, as on a real topic, and stay to be
@@ -88,7 +88,7 @@ class Bus:
             async with asyncio.timeout(asking.deadline_s):
                 key = request.partition_key.encode()
                 await self.publish(request.topic.name, key, request.to_json(), headers)
-                answer = await answered
+                answer: Answer[A] = await answered
         except TimeoutError:
             raise DeadlineExceeded(request.type) from None
         finally:
@@ -122,7 +122,7 @@ class Bus:
         offset = self._ends[outgoing.topic, partition]
         self._ends[outgoing.topic, partition] += 1
         headers = tuple(outgoing.headers)
-        record = Published(outgoing.topic, partition, offset, outgoing.key, outgoing.value, headers)
+        record = Published(outgoing.topic, outgoing.key, outgoing.value, headers, partition, offset)
         self.records.append(record)
         return record
 

@@ -19,16 +19,16 @@ POLL_MS = 200
 REQUEST_MAX_BYTES = 1_200_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Published:
     """A record as it lies on its topic; `headers` in their order."""
 
     topic: str
-    partition: int
-    offset: int
     key: bytes | None
     value: bytes | None
     headers: Headers
+    partition: int = 0
+    offset: int = 0
 
     @property
     def header(self) -> dict[str, str]:

@@ -68,10 +68,10 @@ async def _serve(kind: str, folder: Path) -> None:
 
 
 def _say(answer: dict[str, str]) -> None:
-    if not sys.stdout.closed:
-        json.dump(answer, sys.stdout)
-        sys.stdout.flush()
-        sys.stdout.close()
+    """Once: afterwards standard output is nowhere, so that whoever reads it comes to its end."""
+    print(json.dumps(answer), flush=True)  # noqa: T201  # it is what whoever started this waits for
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def _await_end(pid: int) -> None:

@@ -112,7 +112,7 @@ async def composed(stack: LocalStack) -> AsyncIterator[Composed]:
 
 
 def a_stack(folder: Path, kafka_servers: str, customers_database: Database) -> LocalStack:
-    """Services and gateway as processes around servers that run already; `async with` starts and ends them."""
+    """Services and gateway as processes around servers that run already; `async with` runs them."""
     urls = DatabaseUrls(runtime=customers_database.runtime, owner=customers_database.owner)
     return LocalStack(
         Settings(
