@@ -32,8 +32,8 @@ SILENCE_S = 10
 CUSTOMERS = """
 insert into customers select 'cust_bench' || n, 1, 'Customer ' || n, 'orders' || n || '@example.com',
   '+1-555-0456', null, 'https://example.com/' || n, '98-7654321', '{"line1":"456 Customer Blvd",
-  "line2":"Floor 3","city":"Customer City","state":"NY","postal_code":"10001","country":"US"}', null, 'net_15',
-  'USD', 10000, 5, 'UPS', now(), true, 'A customer with consistent orders', now(), now(), null, null
+  "line2":"Floor 3","city":"Customer City","state":"NY","postal_code":"10001","country":"US"}', null,
+  'net_15', 'USD', 10000, 5, 'UPS', now(), true, 'A customer with consistent orders', now(), now(), null, null
   from generate_series(1, :count) n
 """
 CONTACTS = """

@@ -1,0 +1,186 @@
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from ops.local import LocalStack
+from ops.settings import Settings
+from shared.contracts import customers
+from shared.database import new_engine
+from tests.support.builders import a_customer_body
+from tests.support.eventually import eventually
+from tests.support.kafka import Published, records_of
+
+pytestmark = [
+    pytest.mark.composed,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("chaos"),
+]
+
+CREATES = 500
+CONNECTIONS = 64
+HEALED_WITHIN_S = 60.0
+DEFINITE = {200, 201, 503, 504}
+
+
+@pytest.fixture
+async def stack(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[LocalStack]:
+    settings = Settings(
+        gateway_port=0,
+        kafka_port=0,
+        postgres_port=0,
+        state_dir=tmp_path / "state",
+        replicas=getattr(request, "param", 1),
+        trains_startup_cache=False,
+    )
+    async with LocalStack(settings) as stack:
+        yield stack
+
+
+@pytest.fixture
+async def http(stack: LocalStack) -> AsyncIterator[httpx.AsyncClient]:
+    limits = httpx.Limits(max_connections=CONNECTIONS)
+    async with httpx.AsyncClient(base_url=stack.gateway_url, timeout=30, limits=limits) as http:
+        yield http
+
+
+async def create(http: httpx.AsyncClient, key: str) -> httpx.Response | None:
+    """The answer, or None where the connection broke: then nothing is known."""
+    try:
+        return await http.post("/api/customers", json=a_customer_body(), headers={"Idempotency-Key": key})
+    except httpx.TransportError:
+        return None
+
+
+async def created(http: httpx.AsyncClient, key: str, seen: Counter[int | None]) -> str:
+    """Repeat the create until it is answered, as a client would; the customer's id."""
+
+    async def once() -> httpx.Response | None:
+        answer = await create(http, key)
+        seen[answer.status_code if answer else None] += 1
+        return answer
+
+    answer = await eventually(
+        once, lambda answer: answer is not None and answer.status_code == 201, HEALED_WITHIN_S
+    )
+    assert answer is not None
+    customer_id: str = answer.json()["data"]["id"]
+    return customer_id
+
+
+async def outbox_is_empty(stack: LocalStack) -> bool:
+    return await count(stack, "outbox") == 0
+
+
+async def count(stack: LocalStack, table: str) -> int:
+    engine = new_engine(stack.database_url("customers"), pool_size=1, application_name="test")
+    async with engine.connect() as db:
+        counted = int((await db.execute(text(f"select count(*) from {table}"))).scalar_one())
+    await engine.dispose()
+    return counted
+
+
+def distinct(records: list[Published], event_type: str) -> Counter[str]:
+    """How many different messages of a type there are for each customer; a repeat has the same id."""
+    ids = {
+        (str(each.json["customer_id"]), each.header["ce_id"]) for each in records if is_of(each, event_type)
+    }
+    return Counter(customer for customer, _ in ids)
+
+
+def is_of(record: Published, event_type: str) -> bool:
+    return record.header["ce_type"] == event_type
+
+
+async def assert_one_of_each(stack: LocalStack, ids: list[str]) -> None:
+    """One customer, one event and one state record for each id, and nothing else."""
+    assert len(set(ids)) == len(ids)
+    await eventually(lambda: outbox_is_empty(stack), within_s=HEALED_WITHIN_S)
+    assert await count(stack, "customers") == len(ids)
+    once_each = Counter(ids)
+    events = await records_of(stack.kafka_bootstrap_servers, customers.EVENTS.name)
+    assert distinct(events, customers.CustomerCreated.type) == once_each
+    states = await records_of(stack.kafka_bootstrap_servers, customers.STATE.name)
+    assert distinct(states, customers.CustomerState.type) == once_each
+
+
+@pytest.mark.parametrize("stack", [1, 2], indirect=True, ids=["one-process-each", "two-processes-each"])
+async def test_a_kill_amid_creates_loses_and_doubles_nothing(
+    stack: LocalStack, http: httpx.AsyncClient
+) -> None:
+    keys = [uuid4().hex for _ in range(CREATES)]
+    seen: Counter[int | None] = Counter()
+    creating = [asyncio.create_task(created(http, key, seen)) for key in keys]
+    for enough in (CREATES // 4, CREATES // 2):
+        await eventually(lambda enough=enough: seen[201] >= enough, within_s=HEALED_WITHIN_S)  # type: ignore[misc]
+        await stack.kill("customers-0")
+    ids = await asyncio.gather(*creating)
+    assert set(seen) <= {201, 504}
+    await assert_one_of_each(stack, list(ids))
+
+
+@pytest.mark.parametrize("server", ["kafka", "postgres"])
+async def test_a_server_that_is_killed_under_load_heals_by_itself(
+    stack: LocalStack, http: httpx.AsyncClient, server: str
+) -> None:
+    stop = asyncio.Event()
+    seen: Counter[int | None] = Counter()
+    ids: list[str] = []
+
+    async def client() -> None:
+        while not stop.is_set():
+            ids.append(await created(http, uuid4().hex, seen))
+            answer = await http.get(f"/api/customers/{ids[-1]}")
+            seen[answer.status_code] += 1
+
+    clients = [asyncio.create_task(client()) for _ in range(16)]
+    await eventually(lambda: seen[201] >= 100, within_s=HEALED_WITHIN_S)
+    await stack.kill(server)
+    await stack.wait_ready(server)
+    reached = seen[201] + 100
+    await eventually(lambda: seen[201] >= reached, within_s=HEALED_WITHIN_S)
+    stop.set()
+    await asyncio.gather(*clients)
+    assert set(seen) <= DEFINITE
+    await assert_one_of_each(stack, ids)
+
+
+async def test_a_gateway_that_is_told_to_end_answers_what_it_has_taken(
+    stack: LocalStack, http: httpx.AsyncClient
+) -> None:
+    stop = asyncio.Event()
+    seen: Counter[int | None] = Counter()
+    ids: list[str] = []
+
+    async def client() -> None:
+        while not stop.is_set():
+            ids.append(await created(http, uuid4().hex, seen))
+
+    clients = [asyncio.create_task(client()) for _ in range(16)]
+    for name in ("gateway-0", "customers-0"):
+        reached = seen[201] + 50
+        await eventually(lambda reached=reached: seen[201] >= reached, within_s=HEALED_WITHIN_S)  # type: ignore[misc]
+        await stack.terminate(name)
+        await stack.wait_ready(name)
+    stop.set()
+    await asyncio.gather(*clients)
+    assert set(seen) <= {201, None}  # None: a kept connection was closed between two requests
+    await assert_one_of_each(stack, ids)
+
+
+def test_the_checker_sees_a_message_that_was_published_twice_under_two_ids() -> None:
+    def published(message_id: str) -> Published:
+        value: dict[str, Any] = {"customer_id": "cust_1"}
+        headers = [("ce_type", b"customer.created.v1"), ("ce_id", message_id.encode())]
+        body = json.dumps(value).encode()
+        return Published(topic="t", partition=0, offset=0, key=b"cust_1", value=body, headers=headers)
+
+    assert distinct([published("1"), published("1")], "customer.created.v1") == {"cust_1": 1}
+    assert distinct([published("1"), published("2")], "customer.created.v1") == {"cust_1": 2}
