@@ -2,6 +2,7 @@
 
 BIN := .venv/bin
 SYNCED := .venv/.synced
+PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
 UV := $(shell command -v uv 2>/dev/null)
 ifeq ($(UV),)
 UV := .uv/bin/uv
@@ -13,7 +14,7 @@ export UV_COMPILE_BYTECODE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help sync run stop reset status logs check format test test-unit test-integration test-e2e
+.PHONY: help sync run stop reset status logs check format test test-unit test-integration test-e2e bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,16 +51,20 @@ format: $(SYNCED) ## Format the code and repair what the linter can
 	$(BIN)/ruff check --fix .
 
 test: $(SYNCED) ## Run all tests (real PostgreSQL and Kafka)
-	$(BIN)/pytest -n 2
+	$(PYTEST)
 
 test-unit: $(SYNCED) ## Run the tests that need nothing
 	$(BIN)/pytest tests/unit tests/contract
 
 test-integration: $(SYNCED) ## Run the tests of one part against one real server
-	$(BIN)/pytest -n 2 tests/integration
+	$(PYTEST) tests/integration
 
 test-e2e: $(SYNCED) ## Run the tests that speak HTTP only
-	$(BIN)/pytest -n 2 tests/e2e
+	$(PYTEST) tests/e2e
+
+bench: $(SYNCED) ## Measure what a request costs, and how long one waits when a process is killed
+	$(BIN)/python -m bench.shape
+	$(BIN)/python -m bench.recovery
 
 $(SYNCED): pyproject.toml uv.lock $(UV_OF_OUR_OWN)
 	$(UV) sync --all-extras --locked
@@ -73,4 +78,4 @@ $(SYNCED): pyproject.toml uv.lock $(UV_OF_OUR_OWN)
 		|| { echo "This needs Python 3.11 or later; python3 is $$(python3 --version)."; exit 1; }
 	@python3 -m venv .uv \
 		|| { rm -rf .uv; echo "Python's venv module is missing (on Debian and Ubuntu: apt install python3-venv)."; exit 1; }
-	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.13,<0.14'

@@ -4,7 +4,6 @@ Why our own: docs/decisions/0006-own-consume-loop.md.
 """
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -14,7 +13,7 @@ from aiokafka.errors import KafkaError
 from faststream import AckPolicy, FastStream
 from faststream.kafka import KafkaBroker
 
-from shared import database
+from shared import database, memory
 from shared.consumer import Consumer, Handlers
 from shared.kafka import (
     CONSUMER_SETTINGS,
@@ -188,7 +187,7 @@ class _Process:
         """Read from the subscribers that FastStream has started."""
         for subscriber, reader in self._readers.values():
             reader.start(subscriber.consumer)
-        gc.freeze()  # what was made until now stays for good; the collector need not look at it again
+        memory.settle()
         log.info(
             "service.started", topics=sorted(self._handlers.topics("commands", "queries", "events", "state"))
         )

@@ -1,6 +1,6 @@
 """The ways in which a request ends without its answer; the gateway alone knows their HTTP statuses."""
 
-from shared.messaging import Message, Value
+from shared.messaging import Value
 
 
 class Refusal(Value):
@@ -19,14 +19,6 @@ class Refused(Exception):
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(f"{code}: {detail}")
         self.refusal = Refusal(code=code, detail=detail)
-
-
-class Missing(Exception):
-    """A fact of another service is needed first; `query` asks for it."""
-
-    def __init__(self, query: Message) -> None:
-        super().__init__(query.type)
-        self.query = query
 
 
 class DeadlineExceeded(Exception):

@@ -63,6 +63,7 @@ class Lanes(Generic[T]):
         self._lanes: dict[Hashable, _Lane[T]] = {}
         self._ready: deque[Hashable] = deque()
         self._workers: set[asyncio.Task[None]] = set()
+        self._at_work = 0  # not the number of tasks: one that has ended stays a moment longer in the set
         self._running: dict[Hashable, int] = {}
         self._changed = asyncio.Condition()
 
@@ -73,7 +74,8 @@ class Lanes(Generic[T]):
             lane = self._lanes[key] = _Lane()
             self._ready.append(key)
         lane.items.append((partition, item))
-        if len(self._workers) < self._width and self._ready:
+        if self._at_work < self._width and self._ready:
+            self._at_work += 1
             worker = asyncio.create_task(self._run())
             self._workers.add(worker)
             worker.add_done_callback(self._workers.discard)
@@ -101,17 +103,21 @@ class Lanes(Generic[T]):
             lane = self._lanes.get(key)
             if lane is None or lane.is_running or not lane.items:  # settled since, or another worker has it
                 continue
-            partition, item = lane.items.popleft()
-            lane.is_running = True
-            self._running[partition] = self._running.get(partition, 0) + 1
-            try:
-                await self._work(item)
-            finally:
-                lane.is_running = False
-                self._running[partition] -= 1
-                if lane.items:
-                    self._ready.append(key)
-                else:
-                    self._lanes.pop(key, None)
-                async with self._changed:
-                    self._changed.notify_all()
+            await self._advance(key, lane)
+        self._at_work -= 1
+
+    async def _advance(self, key: Hashable, lane: _Lane[T]) -> None:
+        partition, item = lane.items.popleft()
+        lane.is_running = True
+        self._running[partition] = self._running.get(partition, 0) + 1
+        try:
+            await self._work(item)
+        finally:
+            lane.is_running = False
+            self._running[partition] -= 1
+            if lane.items:
+                self._ready.append(key)
+            else:
+                self._lanes.pop(key, None)
+            async with self._changed:
+                self._changed.notify_all()

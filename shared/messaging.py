@@ -5,9 +5,10 @@ broker.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar, Generic, Literal, Self, TypeVar, cast
+from functools import cache
+from typing import ClassVar, Generic, Literal, NamedTuple, Self, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -64,12 +65,23 @@ class Message(Value):
     @property
     def subject(self) -> str:
         """The id of the entity the type speaks of (`order.placed.v1`: `order_id`), else the key."""
-        return str(getattr(self, f"{self.type.partition('.')[0]}_id", None) or self.partition_key)
+        return str(getattr(self, _entity_id(self.type), None) or self.partition_key)
 
     @property
     def sequence(self) -> int | None:
         """The aggregate's version this message carries, None where it carries none."""
         return getattr(self, "version", None)
+
+
+@cache
+def _entity_id(wire_type: str) -> str:
+    return f"{wire_type.partition('.')[0]}_id"
+
+
+@cache
+def _schema(wire_type: str) -> str:
+    entity_and_verb, _, major = wire_type.rpartition(".v")
+    return f"/schemas/{entity_and_verb}/{major}.0.json"
 
 
 class Request(Message, Generic[A]):
@@ -182,8 +194,7 @@ class Poison(Exception):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """What is said about a message beside its body; `messages.md` in docs lists the headers.
 
     Attributes:
@@ -217,21 +228,16 @@ class Envelope:
         """The correlation id for what follows from this message."""
         return self.correlation_id or self.id
 
-    def sent_at(self, now: datetime) -> "Envelope":
-        """This envelope with `time` set to `now`."""
-        return replace(self, time=timestamp(now))
-
 
 def timestamp(at: datetime) -> str:
     """RFC 3339 in UTC with microseconds and `Z`."""
     if at.tzinfo is not UTC:
         at = at.astimezone(UTC)
-    return at.isoformat(timespec="microseconds")[:-6] + "Z"  # without +00:00
+    return at.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def write_headers(envelope: Envelope) -> list[tuple[str, bytes]]:
     """The Kafka headers of an envelope, in the order of the specification; what is None is left out."""
-    entity_and_verb, _, major = envelope.type.rpartition(".v")
     attributes = {
         "ce_specversion": SPEC_VERSION,
         "ce_id": envelope.id,
@@ -239,7 +245,7 @@ def write_headers(envelope: Envelope) -> list[tuple[str, bytes]]:
         "ce_type": envelope.type,
         "ce_subject": envelope.subject,
         "ce_time": envelope.time,
-        "ce_dataschema": f"/schemas/{entity_and_verb}/{major}.0.json",
+        "ce_dataschema": _schema(envelope.type),
         "content-type": CONTENT_TYPE,
         "ce_partitionkey": envelope.partition_key,
         "ce_sequence": None if envelope.sequence is None else f"{envelope.sequence:0{SEQUENCE_DIGITS}}",

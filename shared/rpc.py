@@ -8,16 +8,16 @@ import asyncio
 import os
 import random
 import time
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import structlog
 import uuid_utils
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 from aiokafka.partitioner import murmur2
 
 from shared.errors import DeadlineExceeded, Refusal, Refused, Unavailable
@@ -26,6 +26,7 @@ from shared.kafka import (
     CONSUMER_SETTINGS,
     PARTITIONS,
     REPLY_PARTITIONS,
+    REQUEST_TIMEOUT_MS,
     dead_tasks,
     new_producer,
     stop_quickly,
@@ -58,8 +59,7 @@ log = structlog.get_logger()
 A = TypeVar("A", bound=Value)
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(NamedTuple):
     """How a request is asked: as part of what, for whom, for how long.
 
     Attributes:
@@ -178,10 +178,10 @@ class KafkaRpc:
         self._waiting[ask_id] = waiting
         self._remember(ask_id, asking.deadline_s, is_query=isinstance(request, Query))
         try:
-            async with asyncio.timeout(asking.deadline_s):
+            async with _within(asking.deadline_s):
                 await self._send(waiting)
             answer = await waiting.answered
-        except TimeoutError:
+        except (TimeoutError, KafkaTimeoutError):
             raise DeadlineExceeded(request.type) from None
         finally:
             del self._waiting[ask_id]
@@ -295,6 +295,11 @@ class KafkaRpc:
             headers=[("ask_id", self._echo_mark.encode())],
         )
         acknowledged.add_done_callback(_ignore_failure)
+
+
+def _within(deadline_s: float) -> AbstractAsyncContextManager[Any]:
+    """A time limit for handing a request over; a producer itself gives up after its request time-out."""
+    return asyncio.timeout(deadline_s) if deadline_s < REQUEST_TIMEOUT_MS / 1000 else nullcontext()
 
 
 def _ignore_failure(acknowledged: "asyncio.Future[Any]") -> None:

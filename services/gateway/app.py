@@ -1,7 +1,6 @@
 """The gateway put together: `uvicorn --factory services.gateway.app:create_app`."""
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,6 +12,7 @@ from services.gateway.edge import Edge
 from services.gateway.problems import EXCEPTION_HANDLERS
 from services.gateway.requests import refuse_unacceptable
 from services.gateway.settings import GatewaySettings
+from shared import memory
 from shared.messaging import GATEWAY_REPLIES
 from shared.rpc import KafkaRpc, Rpc
 from shared.telemetry import beat, configure_logging
@@ -58,7 +58,7 @@ async def _connected(app: Litestar) -> AsyncIterator[None]:
     # from before the bus is reached: whoever supervises sees a process that waits, not one that hangs
     background = [asyncio.create_task(beat(file, rpc.faults)) for file in [settings.health_file] if file]
     await rpc.start()
-    gc.freeze()  # what was made until now stays for good; the collector need not look at it again
+    memory.settle()
     try:
         yield
     finally:

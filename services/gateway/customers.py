@@ -3,7 +3,6 @@
 import re
 
 from litestar import HttpMethod, post, route
-from litestar.params import FromPath
 
 from services.gateway.bodies import new_customer, read_members
 from services.gateway.entity_tags import known_tags
@@ -18,11 +17,11 @@ _CUSTOMER_ID = re.compile(r"cust_[A-Za-z0-9]{1,64}")
 
 
 @route("/customers/{customer_id:str}", http_method=[HttpMethod.GET, HttpMethod.HEAD])
-async def get_customer(request: HttpRequest, customer_id: FromPath[str]) -> Reply:
+async def get_customer(request: HttpRequest) -> Reply:
     """One customer in full; 304 where the client has it already."""
     query_parameters(request)
     known = known_tags(header_lines(request.scope, b"if-none-match"))
-    query = GetCustomer(customer_id=_well_formed(customer_id))
+    query = GetCustomer(customer_id=_well_formed(request.path_params["customer_id"]))
     return detail(await relay(request, query), known)
 
 
