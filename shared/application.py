@@ -99,11 +99,12 @@ class KafkaOutlets:
         """Publish a dead letter, however long it takes: the record is not finished before."""
         while True:
             try:
-                await self.letters.send_and_wait(
-                    letter.topic, letter.value, key=letter.key, headers=letter.headers
-                )
+                # as a batch: a single send asserts that there is a key or a value; a letter may lack both
+                batch = self.letters.create_batch()
+                batch.append(key=letter.key, value=letter.value, timestamp=None, headers=letter.headers)
+                await (await self.letters.send_batch(batch, letter.topic, partition=0))
                 return
-            except KafkaError as error:
+            except Exception as error:  # whatever it is: without the letter the record would be lost
                 log.warning("dead_letter.delayed", topic=letter.topic, error=type(error).__name__)
                 await asyncio.sleep(BURY_AGAIN_AFTER_S)
 

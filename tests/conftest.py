@@ -1,13 +1,10 @@
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
 from typing import NoReturn
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ops.local import LocalStack
-from ops.servers import in_background
 from shared.database import new_engine
 from tests.support import servers, system
 from tests.support.postgres import Database, fresh_database
@@ -54,21 +51,8 @@ async def owner_engine(customers_database: Database) -> AsyncIterator[AsyncEngin
 
 
 @pytest.fixture(scope="session")
-def stack(
-    postgres_url: str, kafka: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[LocalStack]:
-    folder = tmp_path_factory.mktemp("stack")
-
-    @asynccontextmanager
-    async def opened() -> AsyncIterator[LocalStack]:
-        async with (
-            fresh_database(postgres_url, "customers") as database,
-            system.a_stack(folder, kafka, database) as stack,
-        ):
-            yield stack
-
-    with in_background(opened) as stack:
-        yield stack
+def gateway_url() -> str:
+    return _or_missing(servers.gateway_url)
 
 
 @pytest.fixture
@@ -78,15 +62,15 @@ async def in_process(engine: AsyncEngine) -> AsyncIterator[InProcess]:
 
 
 @pytest.fixture
-async def composed(stack: LocalStack) -> AsyncIterator[Composed]:
-    async with system.composed(stack) as app:
+async def composed(gateway_url: str, kafka: str) -> AsyncIterator[Composed]:
+    async with system.composed(gateway_url, kafka) as app:
         yield app
 
 
 @pytest.fixture(
     params=[
         pytest.param("in_process", marks=pytest.mark.integration),
-        pytest.param("composed", marks=[pytest.mark.composed, pytest.mark.xdist_group("composed")]),
+        pytest.param("composed", marks=pytest.mark.composed),
     ]
 )
 def app(request: pytest.FixtureRequest) -> ApplicationUnderTest:

@@ -85,11 +85,19 @@ async def publisher(bootstrap_servers: str) -> AsyncIterator[AIOKafkaProducer]:
 
 
 async def publish(
-    bootstrap_servers: str, topic: str, key: bytes | None, value: bytes | None, headers: Headers
+    bootstrap_servers: str,
+    topic: str,
+    key: bytes | None,
+    value: bytes | None,
+    headers: Headers,
+    partition: int | None = None,
 ) -> None:
-    """Publish one record as another team's system would, and await the broker's word for it."""
+    """Publish one record as another team's system would, and await the broker's word for it.
+
+    partition: None chooses it by the key.
+    """
     async with publisher(bootstrap_servers) as producer:
-        await producer.send_and_wait(topic, value, key=key, headers=list(headers))
+        await producer.send_and_wait(topic, value, key=key, partition=partition, headers=list(headers))
 
 
 # aiokafka has no types

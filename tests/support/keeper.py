@@ -1,8 +1,8 @@
-"""Keeps one embedded server for a run of pytest; ends it and deletes its data when the run has ended.
+"""Keeps a server, or the whole system, for a run of pytest; ends it and deletes its data after the run.
 
-`python -m tests.support.keeper postgres|kafka FOLDER PID` goes on in the background; it looks whether the
-process PID lives, so it does not matter how the run ends. It says on standard output, as JSON, the server's
-`address` or its `failure`, and then closes it.
+`python -m tests.support.keeper postgres|kafka|stack FOLDER PID` goes on in the background; it looks whether
+the process PID lives, so it does not matter how the run ends. It says on standard output, as JSON, the
+`address` or the `failure`, and then closes it. The stack uses the servers that the environment names.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ from typing import IO
 
 import psutil
 
-from ops import servers
 from ops.ports import HOST
+from ops.servers import kafka, postgres
 from ops.state import StateFolder
 
 LOOK_EVERY_S = 0.2
@@ -28,29 +28,47 @@ LOOK_EVERY_S = 0.2
 
 @asynccontextmanager
 async def _postgres(folder: Path) -> AsyncIterator[str]:
-    async with servers.postgres(folder) as server:
+    async with postgres(folder) as server:
         password = json.loads(StateFolder(folder).secrets.read_bytes())["postgres"]
         yield f"postgresql://postgres:{password}@{HOST}:{server.port}/postgres"
 
 
 @asynccontextmanager
 async def _kafka(folder: Path) -> AsyncIterator[str]:
-    async with servers.kafka(folder) as server:
+    async with kafka(folder) as server:
         yield server.bootstrap_servers
 
 
-OPENED = {"postgres": _postgres, "kafka": _kafka}
+@asynccontextmanager
+async def _stack(folder: Path) -> AsyncIterator[str]:
+    from tests.support import servers, system  # slow to import, and the others need none of it
+    from tests.support.postgres import fresh_database
+
+    async with (
+        fresh_database(servers.postgres_url(), "customers") as database,
+        system.a_stack(folder, servers.kafka_bootstrap_servers(), database) as stack,
+    ):
+        yield stack.gateway_url
+
+
+OPENED = {"postgres": _postgres, "kafka": _kafka, "stack": _stack}
 
 
 async def keep(kind: str, folder: Path, controller: int) -> None:
-    """Run the server until the process `controller` has ended, then delete its folder.
+    """Run it until the process `controller` has ended, then delete its folder.
 
-    The folder of the run goes with the last keeper of the run.
+    Servers end after the stack, which needs them to end in good order. The folder of the run goes with the
+    last keeper of the run.
     """
-    with (folder / "keepers").open("a") as keepers:
+    with (folder / "keepers").open("a") as keepers, (folder / "users").open("a") as users:
         fcntl.flock(keepers, fcntl.LOCK_SH)
+        if kind == "stack":
+            fcntl.flock(users, fcntl.LOCK_SH)
         serving = asyncio.create_task(_serve(kind, folder))
         await asyncio.to_thread(_await_end, controller)
+        if kind != "stack":
+            await asyncio.to_thread(fcntl.flock, users, fcntl.LOCK_EX)
+            fcntl.flock(users, fcntl.LOCK_UN)
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
         shutil.rmtree(folder / kind, ignore_errors=True)

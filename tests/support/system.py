@@ -79,17 +79,17 @@ class Composed:
 
     features = Features(has_broker=True, is_durable=True, rebalances=True)
 
-    def __init__(self, http: httpx.AsyncClient, stack: LocalStack) -> None:
+    def __init__(self, http: httpx.AsyncClient, kafka_servers: str) -> None:
         self.http = http
-        self.stack = stack
+        self._kafka = kafka_servers
 
     async def records_of(self, topic: str) -> list[Published]:
         """Everything that is on a topic now."""
-        return await kafka.records_of(self.stack.kafka_bootstrap_servers, topic)
+        return await kafka.records_of(self._kafka, topic)
 
     async def publish(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
         """Publish a record as another team's system would."""
-        await kafka.publish(self.stack.kafka_bootstrap_servers, topic, key, value, headers)
+        await kafka.publish(self._kafka, topic, key, value, headers)
 
 
 @asynccontextmanager
@@ -105,10 +105,10 @@ async def in_process(customers_engine: AsyncEngine) -> AsyncIterator[InProcess]:
 
 
 @asynccontextmanager
-async def composed(stack: LocalStack) -> AsyncIterator[Composed]:
-    """A client of a stack that runs."""
-    async with httpx.AsyncClient(base_url=stack.gateway_url, timeout=REQUEST_WITHIN_S) as http:
-        yield Composed(http, stack)
+async def composed(gateway_url: str, kafka_servers: str) -> AsyncIterator[Composed]:
+    """A client of a stack that runs; others use the same one at the same time."""
+    async with httpx.AsyncClient(base_url=gateway_url, timeout=REQUEST_WITHIN_S) as http:
+        yield Composed(http, kafka_servers)
 
 
 def a_stack(folder: Path, kafka_servers: str, customers_database: Database) -> LocalStack:

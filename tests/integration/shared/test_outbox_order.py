@@ -59,7 +59,9 @@ async def wide_engine(customers_database: Database) -> AsyncIterator[AsyncEngine
     owner = new_engine(customers_database.owner, pool_size=1, application_name="test")
     async with owner.begin() as db:
         await db.execute(text("create table counters (id text primary key, version int not null)"))
-        await db.execute(text(f"insert into counters select n::text, 0 from generate_series(1, {COUNTERS}) n"))
+        await db.execute(
+            text(f"insert into counters select n::text, 0 from generate_series(1, {COUNTERS}) n")
+        )
     await owner.dispose()
     engine = new_engine(customers_database.runtime, pool_size=WRITERS, application_name="test")
     yield engine
