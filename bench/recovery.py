@@ -2,7 +2,8 @@
 
 Asks at a fixed rate (an open loop), kills `customers-0` with SIGKILL in the middle, and prints for each
 partition the longest wait of a read and of a create. With one process all partitions wait for its restart;
-with two, those of the other one must not wait at all.
+with two, those of the other one must not wait at all. Then kills Kafka and PostgreSQL, and prints how long after
+they are ready again a read and a create are answered.
 """
 
 import argparse
@@ -10,7 +11,7 @@ import asyncio
 import statistics
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -48,6 +49,8 @@ async def main(kills: int) -> None:
                 ids = [await _create(http) for _ in range(200)]
                 for number in range(kills):
                     await _kill_and_tell(stack, http, ids, f"{replicas} process(es), kill {number + 1}")
+                for server in ("kafka", "postgres"):
+                    await _kill_server_and_tell(stack, http, ids[0], server)
 
 
 async def _create(http: httpx.AsyncClient) -> str:
@@ -95,6 +98,23 @@ async def _kill_and_tell(stack: LocalStack, http: httpx.AsyncClient, ids: list[s
         worst = sorted(max(each) for each in by_partition.values())
         shown = ", ".join(f"{wait:.3f}" for wait in worst)
         console.print(f"  {name:4} usual {usual:.3f} s; longest wait of each partition: {shown} s")
+
+
+async def _kill_server_and_tell(stack: LocalStack, http: httpx.AsyncClient, known: str, server: str) -> None:
+    killed_at = time.perf_counter()
+    await stack.kill(server)
+    await stack.wait_ready(server)
+    ready_at = time.perf_counter()
+    seen: Counter[int] = Counter()
+    while seen[200] == 0:
+        seen[(await http.get(f"/api/customers/{known}", timeout=10)).status_code] += 1
+    read_at = time.perf_counter()
+    while seen[201] == 0:
+        seen[(await http.post("/api/customers", json=BODY, timeout=10)).status_code] += 1
+    console.print(
+        f"{server} killed: ready again after {ready_at - killed_at:.2f} s; after that, the first read took "
+        f"{read_at - ready_at:.2f} s, the first create {time.perf_counter() - ready_at:.2f} s; {dict(seen)}"
+    )
 
 
 if __name__ == "__main__":

@@ -123,7 +123,7 @@ class KafkaRpc:
         self._due: list[tuple[float, str, bool]] = []  # when, which, whether it is only to be asked again
         self._tasks: list[asyncio.Task[None]] = []
         self._echo = asyncio.Event()
-        self._echo_mark = ""
+        self._echo_mark = uuid_utils.uuid4().hex  # one for all: a late echo shows too that the bus carries
         self._is_up = False
         self._stopping = False
 
@@ -273,7 +273,6 @@ class KafkaRpc:
     async def _watch(self) -> None:
         """Know whether the bus carries anything: send an echo to our own partition and see it come back."""
         while True:
-            self._echo_mark = uuid_utils.uuid4().hex
             with suppress(KafkaError, TimeoutError):
                 async with asyncio.timeout(ECHO_WITHIN_S):
                     await self._send_echo()
