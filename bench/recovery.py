@@ -2,8 +2,8 @@
 
 Asks at a fixed rate (an open loop), kills `customers-0` with SIGKILL in the middle, and prints for each
 partition the longest wait of a read and of a create. With one process all partitions wait for its restart;
-with two, those of the other one must not wait at all. Then kills Kafka and PostgreSQL, and prints how long after
-they are ready again a read and a create are answered.
+with two, those of the other one must not wait at all. Then kills Kafka and PostgreSQL, and prints how long
+after they are ready again a read and a create are answered.
 """
 
 import argparse
