@@ -42,6 +42,7 @@ KINDS: Mapping[str, Kind] = {
     "route_not_found": Kind(404, "Route not found"),
     "method_not_allowed": Kind(405, "Method not allowed"),
     "not_acceptable": Kind(406, "No acceptable representation"),
+    "customer_exists": Kind(409, "Customer exists already"),
     "customer_erased": Kind(409, "Customer has been erased"),
     "payload_too_large": Kind(413, "Request body is too large"),
     "unsupported_media_type": Kind(415, "Media type is not supported"),
