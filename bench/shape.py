@@ -45,11 +45,13 @@ insert into contacts select 'cust_bench' || n, p, 'cont_' || n || 'x' || p, 'Ali
 console = Console(width=160)
 
 
-async def main(customers: int, connections: int, rounds: int, seconds: float) -> None:
+async def main(customers: int, connections: int, rounds: int, seconds: float, replicas: int) -> None:
     """Run it all and print."""
     with tempfile.TemporaryDirectory() as folder:
         ports = {"gateway_port": 0, "kafka_port": 0, "postgres_port": 0}
-        settings = Settings(state_dir=Path(folder) / "state", trains_startup_cache=False, **ports)
+        settings = Settings(
+            state_dir=Path(folder) / "state", replicas=replicas, trains_startup_cache=False, **ports
+        )
         async with LocalStack(settings) as stack:
             await _store(stack, customers)
             await make_topics(stack.kafka_bootstrap_servers)
@@ -151,5 +153,6 @@ if __name__ == "__main__":
     arguments.add_argument("--connections", type=int, default=64)
     arguments.add_argument("--rounds", type=int, default=5)
     arguments.add_argument("--seconds", type=float, default=10)
+    arguments.add_argument("--replicas", type=int, default=1)
     given = arguments.parse_args()
-    asyncio.run(main(given.customers, given.connections, given.rounds, given.seconds))
+    asyncio.run(main(given.customers, given.connections, given.rounds, given.seconds, given.replicas))

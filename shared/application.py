@@ -33,7 +33,6 @@ from shared.telemetry import beat, configure_logging
 from shared.watchdog import Watchdog
 
 OTHER_CONNECTIONS = 6  # beside one for each transaction: the relay's, the probe's, and four for reads
-ANSWER_WITHIN_S = 2.0
 BURY_AGAIN_AFTER_S = 0.2
 
 log = structlog.get_logger()
@@ -79,20 +78,13 @@ class KafkaOutlets:
         if partition is not None and not 0 <= partition < REPLY_PARTITIONS:
             log.warning("reply_to.ignored", id=envelope.id)
             return
-        try:
-            async with asyncio.timeout(ANSWER_WITHIN_S):
-                acknowledged = await self.answers.send(
-                    envelope.reply_to,
-                    answer.body,
-                    partition=partition,
-                    headers=_answer_headers(envelope, answer),
-                )
-            acknowledged.add_done_callback(_lost)
-        except (
-            KafkaError,
-            TimeoutError,
-            AssertionError,
-        ) as error:  # aiokafka asserts that the partition exists
+        headers = _answer_headers(envelope, answer)
+        try:  # without a time limit of its own: the producer gives up after its request time-out
+            sent = await self.answers.send(
+                envelope.reply_to, answer.body, partition=partition, headers=headers
+            )
+            sent.add_done_callback(_lost)
+        except (KafkaError, AssertionError) as error:  # aiokafka asserts that the partition exists
             log.warning("answer.lost", id=envelope.id, error=type(error).__name__)
 
     async def bury(self, letter: Outgoing) -> None:
