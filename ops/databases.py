@@ -17,16 +17,16 @@ OWN_DATABASE = """
     revoke all on database "{name}" from public;
     grant connect on database "{name}" to "{name}";
 """
-# Default privileges of the owner: whatever a migration makes later is the runtime role's to use.
+# Default privileges of the owner: what a migration makes later in this schema is the runtime role's to use.
 OWN_SCHEMA = """
     create extension if not exists pg_trgm;
     alter schema public owner to "{name}_owner";
     revoke all on schema public from public;
     grant usage on schema public to "{name}";
-    alter default privileges for role "{name}_owner" grant usage on schemas to "{name}";
-    alter default privileges for role "{name}_owner"
+    alter default privileges for role "{name}_owner" in schema public
         grant select, insert, update, delete on tables to "{name}";
-    alter default privileges for role "{name}_owner" grant usage on sequences to "{name}";
+    alter default privileges for role "{name}_owner" in schema public
+        grant usage on sequences to "{name}";
 """
 CLOSED_TO_ALL = """
     revoke all on database postgres from public;

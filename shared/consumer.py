@@ -347,7 +347,8 @@ def _rejection(kind: type[Rejection], message: Message, refusal: Refusal) -> Rej
 
 
 def _outgoing(message: Event | State, cause: Context, key: bytes | None) -> Outgoing:
-    partition_key = message.partition_key if key is None else key.decode()
+    # a rejection goes under its command's key, whatever that is: it may have named nothing itself
+    partition_key = message.partition_key if key is None else key.decode(errors="replace")
     envelope = Envelope(
         id=new_message_id(),
         source=f"/customers-api/{cause.service}",
@@ -360,4 +361,9 @@ def _outgoing(message: Event | State, cause: Context, key: bytes | None) -> Outg
         causation_id=cause.envelope.id,
         traceparent=cause.envelope.traceparent,
     )
-    return Outgoing(message.topic.name, partition_key.encode(), message.to_json(), write_headers(envelope))
+    return Outgoing(
+        topic=message.topic.name,
+        key=partition_key.encode() if key is None else key,
+        value=message.to_json(),
+        headers=write_headers(envelope),
+    )

@@ -14,6 +14,7 @@ STATEMENT_TIMEOUT_MS = 10_000  # longer than any deadline of a request: whoever 
 LOCK_TIMEOUT_MS = 5_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000  # a stopped process must not hold row locks for longer
 POOL_TIMEOUT_S = 5.0
+MIGRATIONS_SCHEMA = "migrations"  # what has been migrated is the owner's business, not the runtime role's
 
 _CONNECTION_LOST = (
     OSError,  # refused, reset, and every time-out of ours: the server's own come first, with a state
@@ -128,6 +129,7 @@ def run_migrations(metadata: MetaData) -> None:
     async def upgrade() -> None:
         async with engine.connect() as db:
             await db.execute(text("select pg_advisory_lock(hashtext('migrations'))"))
+            await db.execute(text(f"create schema if not exists {MIGRATIONS_SCHEMA}"))
             await db.commit()
             await db.run_sync(_run, metadata)
         await engine.dispose()
@@ -138,6 +140,6 @@ def run_migrations(metadata: MetaData) -> None:
 def _run(connection: object, metadata: MetaData) -> None:
     from alembic import context
 
-    context.configure(connection=connection, target_metadata=metadata, compare_type=True)  # type: ignore[arg-type]  # run_sync hands over a sync Connection
+    context.configure(connection=connection, target_metadata=metadata, version_table_schema=MIGRATIONS_SCHEMA)  # type: ignore[arg-type]  # run_sync hands over a sync Connection
     with context.begin_transaction():
         context.run_migrations()

@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import NoReturn
 
 import pytest
+import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.database import new_engine
@@ -18,6 +19,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         is_long = any(item.get_closest_marker(name) for name in ("slow", "kafka", "composed"))
         if is_long and not item.get_closest_marker("timeout"):
             item.add_marker(LONG_TIMEOUT)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_logs() -> None:
+    # the default draws every local variable of every frame of an exception, which takes half a second
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(),
+        ]
+    )
 
 
 @pytest.fixture(scope="session")

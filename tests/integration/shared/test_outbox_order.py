@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared.consumer import Consumer, Context, Handlers
 from shared.database import new_engine
 from shared.messaging import Answer, Command, Done, Envelope, State, write_headers
-from tests.support.kafka import a_topic
+from tests.support.kafka import Published, a_topic
+from tests.support.mailbox import Mailbox
 from tests.support.postgres import Database
-from tests.support.records import ARecord, NoOutlets
 
 WRITERS = 16
 CHANGES = 400
@@ -70,14 +70,16 @@ async def wide_engine(customers_database: Database) -> AsyncIterator[AsyncEngine
 
 @pytest.mark.integration
 async def test_ids_of_outbox_rows_never_go_against_the_order_of_versions(wide_engine: AsyncEngine) -> None:
-    consumer = Consumer(handlers, wide_engine, NoOutlets())
+    consumer = Consumer(handlers, wide_engine, Mailbox())
     todo = [str(number % COUNTERS + 1) for number in range(CHANGES)]
 
     async def writer() -> None:
         while todo:
             command = Count(counter_id=todo.pop())
             envelope = Envelope(id=uuid4().hex, source="/test", type=command.type)
-            await consumer.handle(ARecord(command.topic.name, command.to_json(), write_headers(envelope)))
+            await consumer.handle(
+                Published(command.topic.name, b"key", command.to_json(), write_headers(envelope))
+            )
 
     await asyncio.gather(*(writer() for _ in range(WRITERS)))
 
