@@ -38,6 +38,9 @@ class Commands:
             "--no-access-log",
             "--no-server-header",
             "--no-proxy-headers",
+            # longer than clients and balancers keep a connection, so that it is they who close it
+            "--timeout-keep-alive",
+            "75",
         ),
     )
 
