@@ -2,7 +2,7 @@
 
 BIN := .venv/bin
 SYNCED := .venv/.synced
-PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
+PYTEST := $(BIN)/pytest -n 2
 UV := $(shell command -v uv 2>/dev/null)
 ifeq ($(UV),)
 UV := .uv/bin/uv

@@ -44,5 +44,13 @@ def dead_letter(
         topic=dead_letter_topic(record.topic, group),
         key=record.key,
         value=record.value,
-        headers=[*record.headers, *((name, text.encode()) for name, text in why.items())],
+        headers=[
+            *((_writable(name), value) for name, value in record.headers),
+            *((name, text.encode()) for name, text in why.items()),
+        ],
     )
+
+
+def _writable(name: str) -> str:
+    """A header's name; bytes that were not UTF-8 are spelled out, because no client may write them."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")

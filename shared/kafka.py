@@ -1,6 +1,6 @@
 """Kafka as we use it: clients with our settings, the fenced producer, topics, signs of life of a client.
 
-aiokafka 0.14 is pinned: this module alone touches what is private in it
+aiokafka 0.14 is pinned: this module and `shared.record_parsing` alone touch what is private in it
 (docs/decisions/0008-fenced-relay.md).
 """
 

@@ -43,6 +43,7 @@ from shared.messaging import (
     timestamp,
     write_headers,
 )
+from shared.record_parsing import poll
 from shared.watchdog import EXIT_STALLED
 
 WAITING_MAX = 10_000
@@ -143,6 +144,8 @@ class KafkaRpc:
         await self._consumer.seek_to_end(self._replies)
         await self._consumer.position(self._replies)
         self._tasks = [asyncio.create_task(loop()) for loop in (self._read, self._tick, self._watch)]
+        for task in self._tasks:
+            task.add_done_callback(_end_process_where_it_failed)
         await self._echo.wait()
 
     async def stop(self) -> None:
@@ -244,8 +247,10 @@ class KafkaRpc:
     async def _read(self) -> None:
         while True:
             try:
-                polled = await self._consumer.getmany(timeout_ms=POLL_MS)
-            except KafkaError as error:
+                polled = await poll(self._consumer, POLL_MS)
+            except (
+                Exception
+            ) as error:  # whatever a client raises while its broker goes away, it is asked again
                 log.warning("poll.failed", error=type(error).__name__)
                 await asyncio.sleep(ECHO_AGAIN_AFTER_S)
                 continue
@@ -299,6 +304,12 @@ class KafkaRpc:
 def _within(deadline_s: float) -> AbstractAsyncContextManager[Any]:
     """A time limit for handing a request over; a producer itself gives up after its request time-out."""
     return asyncio.timeout(deadline_s) if deadline_s < REQUEST_TIMEOUT_MS / 1000 else nullcontext()
+
+
+def _end_process_where_it_failed(loop: "asyncio.Task[None]") -> None:
+    if not loop.cancelled() and loop.exception() is not None:
+        log.critical("process.stalled", reasons=["a loop has failed"], exc_info=loop.exception())
+        os._exit(EXIT_STALLED)
 
 
 def _ignore_failure(acknowledged: "asyncio.Future[Any]") -> None:

@@ -17,6 +17,7 @@ from shared.consumer import Consumer
 from shared.kafka import dead_tasks, positions
 from shared.lanes import Lanes, Unfinished
 from shared.queries import Queries
+from shared.record_parsing import poll
 
 POLL_MS = 500
 POLL_RECORDS = 500
@@ -89,7 +90,7 @@ class _Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         while not self._stopping:
             self._polled_at = time.monotonic()
             try:
-                polled = await self.consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
+                polled = await poll(self.consumer, POLL_MS, POLL_RECORDS)
             except ConsumerStoppedError:
                 return
             except (

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from shared.contracts.values import (
     CONTACTS_MAX,
@@ -145,7 +145,7 @@ class CreateCustomer(Command[Customer]):
     credit_limit: CreditLimit = Decimal("0.00")
     discount_rate: DiscountRate = Decimal("0.00")
     preferred_shipping: ShippingMethod | None = None
-    is_active: bool = True
+    is_active: StrictBool = True
     notes: Notes | None = None
 
 

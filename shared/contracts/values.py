@@ -18,6 +18,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     SerializerFunctionWrapHandler,
+    StrictBool,
     ValidationInfo,
     WithJsonSchema,
     model_serializer,
@@ -111,18 +112,18 @@ def _phone(value: str) -> str:
     return value
 
 
-Name = Annotated[str, BeforeValidator(_clean), Field(min_length=1, max_length=200)]
-Title = Annotated[str, BeforeValidator(_clean), Field(min_length=1, max_length=100)]
-Line = Annotated[str, BeforeValidator(_clean), Field(min_length=1, max_length=200)]
-Locality = Annotated[str, BeforeValidator(_clean), Field(min_length=1, max_length=100)]
-PostalCode = Annotated[str, BeforeValidator(_clean), Field(min_length=1, max_length=20)]
-Notes = Annotated[str, BeforeValidator(_clean_lines), Field(max_length=5000)]
-Email = Annotated[str, BeforeValidator(_clean), Field(max_length=254), AfterValidator(_email)]
+Name = Annotated[str, Field(min_length=1, max_length=200), BeforeValidator(_clean)]
+Title = Annotated[str, Field(min_length=1, max_length=100), BeforeValidator(_clean)]
+Line = Annotated[str, Field(min_length=1, max_length=200), BeforeValidator(_clean)]
+Locality = Annotated[str, Field(min_length=1, max_length=100), BeforeValidator(_clean)]
+PostalCode = Annotated[str, Field(min_length=1, max_length=20), BeforeValidator(_clean)]
+Notes = Annotated[str, Field(max_length=5000), BeforeValidator(_clean_lines)]
+Email = Annotated[str, Field(max_length=254), BeforeValidator(_clean), AfterValidator(_email)]
 Phone = Annotated[str, BeforeValidator(_clean), AfterValidator(_phone)]
 Website = Annotated[
     str,
-    BeforeValidator(_clean),
     Field(max_length=2048),
+    BeforeValidator(_clean),
     _matches(_WEBSITE, "invalid_website", "must be an absolute http or https URL"),
 ]
 TaxId = Annotated[
@@ -269,7 +270,7 @@ class NewContact(Value):
     title: Title | None = None
     email: Email | None = None
     phone: Phone | None = None
-    is_primary: bool = False
+    is_primary: StrictBool = False
 
 
 class Contact(Value):

@@ -21,7 +21,6 @@ from tests.support.kafka import Published, records_of
 pytestmark = [
     pytest.mark.composed,
     pytest.mark.slow,
-    pytest.mark.xdist_group("chaos"),
 ]
 
 CREATES = 500

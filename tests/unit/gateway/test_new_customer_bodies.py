@@ -130,6 +130,14 @@ def test_a_wrong_member_is_named_by_pointer_and_code(
     assert errors(**changes) == {pointer: code}
 
 
+def test_a_length_is_told_in_characters() -> None:
+    long, short = failure(name="x" * 201), failure(name="")
+    assert [error.detail for error in long.errors] == ["must have at most 200 characters"]
+    assert [error.detail for error in short.errors] == [
+        "must have at least 1 characters, blanks around not counted"
+    ]
+
+
 @pytest.mark.parametrize("number", ["100", "100.00", "1e2", "100.000"])
 def test_a_hundred_may_be_written_in_many_ways(number: str) -> None:
     assert customer(credit_limit=decoded(number.encode())).credit_limit == Decimal("100.00")

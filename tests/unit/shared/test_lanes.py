@@ -153,13 +153,33 @@ async def test_items_of_one_key_keep_their_order_over_partitions() -> None:
     assert shop.most_on_one_key == 1
 
 
+async def test_a_key_that_comes_back_after_it_was_settled_is_still_worked_on_one_at_a_time() -> None:
+    shop = Workshop(is_open=False)
+    lanes = Lanes(shop.work, width=2)
+    add(lanes, "b1", "c1", partition=1)
+    await eventually(lambda: shop.begun, lambda begun: len(begun) == 2)
+    add(lanes, "a1", partition=0)
+
+    await lanes.settle({0})
+    add(lanes, "a2", "a3", partition=0)
+    shop.gate.set()
+    await lanes.finish()
+
+    assert of_key(shop.done, "a") == ["a2", "a3"]
+    assert shop.most_on_one_key == 1
+
+
 steps = st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 2), st.integers(0, 3)), max_size=60)
 
 
 @settings(max_examples=60, deadline=None)
-@given(steps=steps, width=st.integers(1, 5), settles=st.sets(st.integers(0, 60), max_size=3))
+@given(
+    steps=steps,
+    width=st.integers(1, 5),
+    settles=st.dictionaries(st.integers(0, 60), st.sets(st.integers(0, 2)), max_size=3),
+)
 def test_whatever_is_added_and_settled_no_key_is_worked_on_twice_at_once_nor_out_of_order(
-    steps: list[tuple[str, int, int]], width: int, settles: set[int]
+    steps: list[tuple[str, int, int]], width: int, settles: dict[int, set[int]]
 ) -> None:
     async def play() -> None:
         shop = Workshop()
@@ -171,7 +191,7 @@ def test_whatever_is_added_and_settled_no_key_is_worked_on_twice_at_once_nor_out
             for _ in range(pauses):
                 await asyncio.sleep(0)
             if number in settles:
-                await lanes.settle({0, 1, 2})
+                await lanes.settle(settles[number])
         await lanes.finish()
         assert shop.most_on_one_key <= 1
         assert shop.most <= width
