@@ -1,6 +1,10 @@
 """The ways in which a request ends without its answer; the gateway alone knows their HTTP statuses."""
 
-from shared.messaging import Value
+from typing import TypeVar
+
+from shared.messaging import Answer, Value
+
+A = TypeVar("A", bound=Value)
 
 
 class Refusal(Value):
@@ -19,6 +23,18 @@ class Refused(Exception):
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(f"{code}: {detail}")
         self.refusal = Refusal(code=code, detail=detail)
+
+
+def granted(answer: Answer[A]) -> Answer[A]:
+    """The answer, where it is one.
+
+    Raises:
+        Refused: the answer carries a refusal.
+    """
+    if "refusal" in answer.facts:
+        refusal = Refusal.model_validate_json(answer.body)
+        raise Refused(refusal.code, refusal.detail)
+    return answer
 
 
 class DeadlineExceeded(Exception):

@@ -20,7 +20,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 from aiokafka.partitioner import murmur2
 
-from shared.errors import DeadlineExceeded, Refusal, Refused, Unavailable
+from shared.errors import DeadlineExceeded, Unavailable, granted
 from shared.ids import new_message_id
 from shared.kafka import (
     CONSUMER_SETTINGS,
@@ -188,10 +188,7 @@ class KafkaRpc:
             raise DeadlineExceeded(request.type) from None
         finally:
             del self._waiting[ask_id]
-        if "refusal" in answer.facts:
-            refusal = Refusal.model_validate_json(answer.body)
-            raise Refused(refusal.code, refusal.detail)
-        return answer
+        return granted(answer)
 
     def _envelope(self, request: Request[Any], asking: Asking, ask_id: str) -> Envelope:
         now = datetime.now(UTC)
@@ -248,9 +245,7 @@ class KafkaRpc:
         while True:
             try:
                 polled = await poll(self._consumer, POLL_MS)
-            except (
-                Exception
-            ) as error:  # whatever a client raises while its broker goes away, it is asked again
+            except Exception as error:  # whatever a client raises while its broker goes away: ask again
                 log.warning("poll.failed", error=type(error).__name__)
                 await asyncio.sleep(ECHO_AGAIN_AFTER_S)
                 continue

@@ -93,9 +93,7 @@ class _Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
                 polled = await poll(self.consumer, POLL_MS, POLL_RECORDS)
             except ConsumerStoppedError:
                 return
-            except (
-                Exception
-            ) as error:  # whatever a client raises while its broker goes away, it is asked again
+            except Exception as error:  # whatever a client raises while its broker goes away: ask again
                 log.warning("poll.failed", error=type(error).__name__)
                 await asyncio.sleep(RETRY_AFTER_S)
                 continue

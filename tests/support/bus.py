@@ -19,7 +19,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.consumer import Consumer, Handlers
-from shared.errors import DeadlineExceeded, Refusal, Refused
+from shared.errors import DeadlineExceeded, granted
 from shared.ids import new_message_id
 from shared.kafka import PARTITIONS
 from shared.messaging import (
@@ -93,10 +93,7 @@ class Bus:
             raise DeadlineExceeded(request.type) from None
         finally:
             del self._waiting[ask_id]
-        if "refusal" in answer.facts:
-            refusal = Refusal.model_validate_json(answer.body)
-            raise Refused(refusal.code, refusal.detail)
-        return answer
+        return granted(answer)
 
     def faults(self) -> list[str]:
         """None: it is always there."""
