@@ -21,9 +21,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(LONG_TIMEOUT)
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def plain_logs() -> None:
-    # the default draws every local variable of every frame of an exception, which takes half a second
+    # Before each test: a service started by the one before has set up the logs of the process, and a logger
+    # that is cached meanwhile can no longer be listened to. The library's default draws every local variable
+    # of every frame of an exception, which takes half a second.
+    structlog.reset_defaults()
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
