@@ -14,7 +14,7 @@ export UV_COMPILE_BYTECODE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help sync run stop reset status logs check format test test-unit test-integration test-e2e bench
+.PHONY: help sync run stop reset status logs check format test test-unit test-integration test-e2e bench docs
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ test-integration: $(SYNCED) ## Run the tests of one part against one real server
 
 test-e2e: $(SYNCED) ## Run the tests that speak HTTP only
 	$(PYTEST) tests/e2e
+
+docs: $(SYNCED) ## Write docs/openapi.json, docs/asyncapi.yaml and docs/messages.md out of the code
+	$(BIN)/python -m ops.documents.writing
 
 bench: $(SYNCED) ## Measure what a request costs, and how long one waits when a process is killed
 	$(BIN)/python -m bench.shape

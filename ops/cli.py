@@ -1,6 +1,7 @@
 """The command line `customers-api`: its verbs by name, nothing else."""
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -61,6 +62,42 @@ def logs(
     from ops import logs as verb
 
     raise typer.Exit(verb.logs(_settings(), process, lines, follow))
+
+
+@app.command()
+def send(
+    wire_type: Annotated[str, typer.Argument(metavar="TYPE", help="Of the command: customer.import.v1.")],
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE|-]", exists=True, dir_okay=False, allow_dash=True)
+    ] = None,
+    source: Annotated[str, typer.Option(help="The sender, as `ce_source`.")] = "/customers-api/send",
+    wait: Annotated[bool, typer.Option("--wait", help="Ask for an answer to each line.")] = False,
+    timeout: Annotated[float, typer.Option(min=0.1, help="With --wait: seconds for each.")] = 300.0,
+) -> None:
+    """Publish commands, a line of JSON each, as another team's system would."""
+    from ops import send as verb
+
+    raise typer.Exit(verb.send(_settings(), wire_type, file or Path("-"), source, timeout if wait else None))
+
+
+@app.command()
+def erase(
+    customer_id: Annotated[str, typer.Argument(metavar="CUSTOMER_ID")],
+    reason: Annotated[str | None, typer.Option(help="For the sender's own records; not kept.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Erase a customer and its contacts for good."""
+    from ops import erase as verb
+
+    raise typer.Exit(verb.erase(_settings(), customer_id, reason, yes))
+
+
+@app.command()
+def export(customer_id: Annotated[str, typer.Argument(metavar="CUSTOMER_ID")]) -> None:
+    """Print everything that is held about a customer, as JSON."""
+    from ops import export as verb
+
+    raise typer.Exit(verb.export(_settings(), customer_id))
 
 
 def main() -> None:

@@ -25,9 +25,7 @@ class Commands:
 
     migrate: tuple[str, ...] = python("-m", "shared.jobs", "migrate", "{service}")
     topics: tuple[str, ...] = python("-m", "shared.jobs", "topics")
-    service: tuple[str, ...] = python(
-        "-m", "faststream", "run", "--factory", "services.{service}.app:create_app"
-    )
+    service: tuple[str, ...] = python("-m", "shared.serve", "{service}")
     gateway: tuple[str, ...] = python(
         *("-m", "uvicorn", "--factory", "services.gateway.app:create_app", "--fd", "{fd}"),
         *(

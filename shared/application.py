@@ -41,7 +41,7 @@ Reader = CommandSubscription | QuerySubscription
 
 
 def new_application(handlers: Handlers, settings: ServiceSettings) -> FastStream:
-    """The FastStream application of a service; `faststream run --factory` starts it."""
+    """The FastStream application of a service; `shared.serve` starts it."""
     process = _Process(handlers, settings)
     return FastStream(
         process.broker,

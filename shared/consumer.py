@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, Protocol, TypeVar, overload
@@ -33,6 +33,7 @@ from shared.messaging import (
     Query,
     Rejection,
     State,
+    Tombstone,
     Topic,
     Value,
     read_headers,
@@ -88,9 +89,19 @@ class Context:
     emitted: list[Outgoing] = field(default_factory=list)
     _ids: "count[int]" = field(default_factory=count)
 
-    def emit(self, message: Event | State, key: bytes | None = None) -> None:
+    def emit(self, message: Event | State | Tombstone) -> None:
         """Publish `message` after the commit, as a consequence of the one being handled."""
-        self.emitted.append(_outgoing(message, self, key))
+        self.emitted.append(
+            _tombstone(message, self) if isinstance(message, Tombstone) else _outgoing(message, self)
+        )
+
+    def reject(self, rejection: Rejection, key: bytes | None) -> None:
+        """Publish, under the key its command came with, that a command was refused."""
+        self.emitted.append(_outgoing_rejection(rejection, self, key))
+
+    async def forget(self, key: str) -> None:
+        """Forget the answers to all messages that concerned `key`; that they were handled stays known."""
+        await inbox.forget(self.db, key)
 
     def new_id(self, prefix: str) -> str:
         """An id for something new: a repeat of the message makes the same ids in the same order."""
@@ -245,8 +256,10 @@ class Consumer:
         """The message's effect in one transaction, or what an earlier delivery of it left."""
         try:
             async with self._engine.begin() as db:
-                if not await inbox.claim(db, self._service, delivery.envelope, delivery.digest):
-                    return await self._kept(db, delivery)
+                if not await self._claim(db, message, delivery):
+                    kept = await inbox.kept(db, self._service, delivery.envelope)
+                    if not self._is_to_be_decided_again(kept, delivery):
+                        return self._replayed(kept, delivery)
                 context = Context(db, delivery.now, delivery.envelope, self._service)
                 answer: Answer[Any] | None = await registered.handler(message, context)
                 if context.emitted:
@@ -258,8 +271,16 @@ class Consumer:
         self._outlets.wake_relay()
         return answer
 
-    async def _kept(self, db: AsyncConnection, delivery: _Delivery) -> Answer[Any] | None:
-        kept = await inbox.kept(db, self._service, delivery.envelope)
+    async def _claim(self, db: AsyncConnection, message: Message, delivery: _Delivery) -> bool:
+        return await inbox.claim(db, self._service, delivery.envelope, delivery.digest, message.partition_key)
+
+    def _is_to_be_decided_again(self, kept: inbox.Kept, delivery: _Delivery) -> bool:
+        """Whether somebody awaits an answer that was forgotten with the entity it told of."""
+        return (
+            kept.is_forgotten and kept.digest == delivery.digest and self._outlets.is_asked(delivery.envelope)
+        )
+
+    def _replayed(self, kept: inbox.Kept, delivery: _Delivery) -> Answer[Any] | None:
         if kept.digest == delivery.digest:
             return kept.answer
         if self._outlets.is_asked(delivery.envelope):
@@ -275,9 +296,9 @@ class Consumer:
         if rejection is None:
             raise Poison("refused", f"{refusal.code}: nobody asked and no event says so")
         async with self._engine.begin() as db:
-            if await inbox.claim(db, self._service, delivery.envelope, delivery.digest):
+            if await self._claim(db, message, delivery):
                 context = Context(db, delivery.now, delivery.envelope, self._service)
-                context.emit(_rejection(rejection, message, refusal), key=delivery.record.key)
+                context.reject(_rejection(rejection, message, refusal), delivery.record.key)
                 await outbox.put(db, context.emitted)
                 await inbox.keep(db, self._service, delivery.envelope, answer)
         self._outlets.wake_relay()
@@ -346,24 +367,48 @@ def _rejection(kind: type[Rejection], message: Message, refusal: Refusal) -> Rej
     return kind(command=message.type, code=refusal.code, detail=refusal.detail, **ids)
 
 
-def _outgoing(message: Event | State, cause: Context, key: bytes | None) -> Outgoing:
+def _outgoing(message: Event | State, cause: Context) -> Outgoing:
+    envelope = _consequence(
+        cause, message.type, subject=message.subject, key=message.partition_key, sequence=message.sequence
+    )
+    return _record(message.topic, envelope, message.partition_key, message.to_json())
+
+
+def _outgoing_rejection(rejection: Rejection, cause: Context, key: bytes | None) -> Outgoing:
     # a rejection goes under its command's key, whatever that is: it may have named nothing itself
-    partition_key = message.partition_key if key is None else key.decode(errors="replace")
-    envelope = Envelope(
+    partition_key = None if key is None else key.decode(errors="replace")
+    envelope = _consequence(cause, rejection.type, subject=partition_key, key=partition_key)
+    return replace(_record(rejection.topic, envelope, partition_key, rejection.to_json()), key=key)
+
+
+def _tombstone(gone: Tombstone, cause: Context) -> Outgoing:
+    envelope = _consequence(
+        cause, gone.of.type, subject=gone.entity_id, key=gone.entity_id, sequence=gone.version
+    )
+    return _record(gone.of.topic, envelope, gone.entity_id, value=None)
+
+
+def _consequence(
+    cause: Context, wire_type: str, subject: str | None, key: str | None, sequence: int | None = None
+) -> Envelope:
+    return Envelope(
         id=new_message_id(),
         source=f"/customers-api/{cause.service}",
-        type=message.type,
-        subject=message.subject if key is None else partition_key,
+        type=wire_type,
+        subject=subject,
         time=timestamp(cause.now),
-        partition_key=partition_key,
-        sequence=message.sequence,
+        partition_key=key,
+        sequence=sequence,
         correlation_id=cause.envelope.conversation,
         causation_id=cause.envelope.id,
         traceparent=cause.envelope.traceparent,
     )
+
+
+def _record(topic: Topic, envelope: Envelope, key: str | None, value: bytes | None) -> Outgoing:
     return Outgoing(
-        topic=message.topic.name,
-        key=partition_key.encode() if key is None else key,
-        value=message.to_json(),
+        topic=topic.name,
+        key=None if key is None else key.encode(),
+        value=value,
         headers=write_headers(envelope),
     )

@@ -38,13 +38,15 @@ inbox = Table(
     Column("consumer", Text, primary_key=True),
     Column("source", Text, primary_key=True),
     Column("id", Text, primary_key=True),
+    Column("key", Text, index=True),
     Column("digest", LargeBinary, nullable=False),
     Column("answer", LargeBinary),
     Column("facts", JSON),
     Column("claimed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Index("ix_inbox_claimed_at", "claimed_at"),
 )
-"""Every message handled. `digest`: of its body. `answer`, `facts`: null where it has none."""
+"""Every message handled. `key`: of the entity it concerns, where it names it. `digest`: of its body.
+`answer`, `facts`: null where it has none."""
 
 _CLAIM = insert(inbox).on_conflict_do_nothing().returning(inbox.c.id)
 _THIS = (
@@ -54,6 +56,12 @@ _THIS = (
 )
 _KEEP = update(inbox).where(_THIS).values(answer=bindparam("answer"), facts=bindparam("facts"))
 _KEPT = select(inbox.c.digest, inbox.c.answer, inbox.c.facts).where(_THIS)
+_FORGOTTEN = {"forgotten": "true"}
+_FORGET = (
+    update(inbox)
+    .where(inbox.c.key == bindparam("of_key"), inbox.c.answer.is_not(None))
+    .values(answer=None, facts=_FORGOTTEN)
+)
 _CLEAN = text(
     "delete from inbox where ctid = any(array("
     "select ctid from inbox where claimed_at < now() - cast(:kept_for as interval) limit :at_once))"
@@ -62,10 +70,14 @@ _CLEAN = text(
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What an earlier delivery of a message left: the digest of its body, and its answer if it had one."""
+    """What an earlier delivery of a message left: the digest of its body, and its answer if it had one.
+
+    is_forgotten: it had one, which was forgotten because of what it told.
+    """
 
     digest: bytes
     answer: Answer[Value] | None
+    is_forgotten: bool = False
 
 
 def digest(body: bytes | None) -> bytes:
@@ -73,12 +85,22 @@ def digest(body: bytes | None) -> bytes:
     return sha256(body or b"").digest()
 
 
-async def claim(db: AsyncConnection, consumer: str, envelope: Envelope, body_digest: bytes) -> bool:
+async def claim(
+    db: AsyncConnection, consumer: str, envelope: Envelope, body_digest: bytes, key: str | None = None
+) -> bool:
     """Claim the message for this transaction; False where it was handled before.
+
+    key: what it concerns, as `forget` will name it.
 
     Waits for a transaction that is handling the same message now, and then knows how that one ended.
     """
-    row = {"consumer": consumer, "source": envelope.source, "id": envelope.id, "digest": body_digest}
+    row = {
+        "consumer": consumer,
+        "source": envelope.source,
+        "id": envelope.id,
+        "key": key,
+        "digest": body_digest,
+    }
     return (await db.execute(_CLAIM, row)).first() is not None
 
 
@@ -95,8 +117,13 @@ async def kept(db: AsyncConnection, consumer: str, envelope: Envelope) -> Kept:
     """
     row = (await db.execute(_KEPT, _key(consumer, envelope))).one()
     if row.answer is None:
-        return Kept(row.digest, None)
+        return Kept(row.digest, None, is_forgotten=row.facts == _FORGOTTEN)
     return Kept(row.digest, Answer(row.answer, {**row.facts, "replayed": "true"}))
+
+
+async def forget(db: AsyncConnection, key: str) -> None:
+    """Forget the answers to all messages that concerned `key`; that they were handled stays known."""
+    await db.execute(_FORGET, {"of_key": key})
 
 
 def _key(consumer: str, envelope: Envelope) -> dict[str, str]:

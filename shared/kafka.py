@@ -133,7 +133,7 @@ async def create_topics(bootstrap_servers: str, topics: Iterable[Topic]) -> list
     await admin.start()
     try:
         copies = min(COPIES_MAX, len((await admin.describe_cluster())["brokers"]))
-        wanted = [new for topic in topics for new in (_new_topic(topic, copies), *_letters(topic, copies))]
+        wanted = [new for topic in topics for new in (new_topic(topic, copies), *new_letters(topic, copies))]
         response = await admin.create_topics(wanted)
     finally:
         await admin.close()
@@ -151,7 +151,8 @@ def dead_letter_topic(topic: str, group: str) -> str:
     return f"{topic}.{group}.dlq"
 
 
-def _new_topic(topic: Topic, copies: int) -> NewTopic:
+def new_topic(topic: Topic, copies: int = COPIES_MAX) -> NewTopic:
+    """How the topic is made: partitions, copies of each, settings."""
     settings = {"max.message.bytes": str(REQUEST_MAX_BYTES)}
     if topic.is_compacted:
         settings |= {
@@ -172,7 +173,8 @@ def _new_topic(topic: Topic, copies: int) -> NewTopic:
     return NewTopic(topic.name, num_partitions=partitions, replication_factor=copies, topic_configs=settings)
 
 
-def _letters(topic: Topic, copies: int) -> list[NewTopic]:
+def new_letters(topic: Topic, copies: int = COPIES_MAX) -> list[NewTopic]:
+    """How the dead-letter topics of the topic's consumer groups are made."""
     days = PERSONAL_DEAD_LETTER_DAYS if topic.personal else DEAD_LETTER_DAYS
     settings = {
         "cleanup.policy": "delete",

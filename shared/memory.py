@@ -13,3 +13,4 @@ def settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(ALLOCATIONS_BETWEEN_LOOKS, YOUNG_LOOKS_BETWEEN_OLDER, YOUNG_LOOKS_BETWEEN_OLDER)
+    gc.enable()

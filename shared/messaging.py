@@ -34,12 +34,12 @@ class Message(Value):
 
     topic: the topic it is published on.
     type: the wire type, `<entity>.<verb or participle>.v<major>`.
-    key: name of the member whose value is the Kafka key.
+    key: name of the member whose value is the Kafka key; None where it may go to any partition.
     """
 
     topic: ClassVar["Topic"]
     type: ClassVar[str]
-    key: ClassVar[str]
+    key: ClassVar[str | None]
 
     def to_json(self) -> bytes:
         """The value on the wire: only members that were set, in their declared order."""
@@ -58,14 +58,19 @@ class Message(Value):
             raise Poison("invalid_body", _where_and_why(error)) from None
 
     @property
-    def partition_key(self) -> str:
-        """The Kafka key: everything of one key keeps its order."""
-        return str(getattr(self, self.key))
+    def partition_key(self) -> str | None:
+        """The Kafka key: everything of one key keeps its order; None where the message names none."""
+        return None if self.key is None else getattr(self, self.key)
 
     @property
-    def subject(self) -> str:
+    def record_key(self) -> bytes | None:
+        """The same as it stands on the record."""
+        return None if self.partition_key is None else self.partition_key.encode()
+
+    @property
+    def subject(self) -> str | None:
         """The id of the entity the type speaks of (`order.placed.v1`: `order_id`), else the key."""
-        return str(getattr(self, _entity_id(self.type), None) or self.partition_key)
+        return getattr(self, _entity_id(self.type), None) or self.partition_key
 
     @property
     def sequence(self) -> int | None:
@@ -112,6 +117,21 @@ class Event(Message):
 class State(Message):
     """An entity as it is now, under a version; for compacted topics."""
 
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """Says on a compacted topic that an entity is no more: a record of its key without a value.
+
+    Attributes:
+        of: The state that the topic held of it.
+        entity_id: The key.
+        version: The entity's last one.
+    """
+
+    of: type[State]
+    entity_id: str
     version: int
 
 

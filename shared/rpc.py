@@ -12,12 +12,13 @@ from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
+from itertools import count
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import structlog
 import uuid_utils
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
 from shared.errors import DeadlineExceeded, Unavailable, granted
@@ -122,6 +123,7 @@ class KafkaRpc:
         self._replies = TopicPartition(replies.name, random.randrange(REPLY_PARTITIONS))  # noqa: S311  # a choice, no secret
         self._waiting: dict[str, _Waiting] = {}
         self._due: list[tuple[float, str, bool]] = []  # when, which, whether it is only to be asked again
+        self._turn = count(random.randrange(PARTITIONS))  # noqa: S311  # of requests without a key
         self._tasks: list[asyncio.Task[None]] = []
         self._echo = asyncio.Event()
         self._echo_mark = uuid_utils.uuid4().hex  # one for all: a late echo shows too that the bus carries
@@ -147,6 +149,7 @@ class KafkaRpc:
         for task in self._tasks:
             task.add_done_callback(_end_process_where_it_failed)
         await self._echo.wait()
+        self._is_up = True
 
     async def stop(self) -> None:
         """Refuse new requests, let those that wait be answered or run into their deadline, disconnect."""
@@ -184,7 +187,7 @@ class KafkaRpc:
             async with _within(asking.deadline_s):
                 await self._send(waiting)
             answer = await waiting.answered
-        except (TimeoutError, KafkaTimeoutError):
+        except (TimeoutError, KafkaError):  # from the first byte on, nobody knows what came of it
             raise DeadlineExceeded(request.type) from None
         finally:
             del self._waiting[ask_id]
@@ -216,8 +219,9 @@ class KafkaRpc:
 
     async def _send(self, waiting: _Waiting, hops: int = 0) -> None:
         request = waiting.request
-        key = request.partition_key.encode()
-        partition = ((murmur2(key) & 0x7FFFFFFF) + hops) % PARTITIONS
+        key = request.record_key
+        place = next(self._turn) if key is None else murmur2(key) & 0x7FFFFFFF
+        partition = (place + hops) % PARTITIONS
         producer: AIOKafkaProducer = self._commands if isinstance(request, Command) else self._queries
         acknowledged = await producer.send(
             request.topic.name, request.to_json(), key=key, partition=partition, headers=waiting.headers

@@ -1,4 +1,4 @@
-"""The customers service as a process: `faststream run --factory services.customers.app:create_app`."""
+"""The customers service as a process: `python -m shared.serve customers`."""
 
 from faststream import FastStream
 from pydantic import Field, SecretStr

@@ -2,24 +2,32 @@
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
+    Computed,
     DateTime,
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     Numeric,
     PrimaryKeyConstraint,
+    SmallInteger,
     Table,
     Text,
     text,
 )
 
 from shared.database import new_metadata
-from shared.inbox import inbox
+from shared.inbox import inbox as inbox_of_any_service
 from shared.outbox import outbox
 
 metadata = new_metadata()
+
+_LISTED = text("erased_at is null")
+_SEARCH_TEXT = "lower(name collate pg_c_utf8) || '\n'::text || lower(email collate pg_c_utf8)"
 
 customers = Table(
     "customers",
@@ -46,8 +54,38 @@ customers = Table(
     Column("updated_at", DateTime(timezone=True), nullable=False),
     Column("external_ref", Text),
     Column("external_source", Text),
+    Column("erased_at", DateTime(timezone=True)),
+    Column("imported_as", Text, unique=True),
+    Column("import_digest", LargeBinary),
+    Column("search_text", Text, Computed(_SEARCH_TEXT, persisted=True)),
+    Index("ix_customers_created_at_id", "created_at", "id", postgresql_where=_LISTED),
+    Index("ix_customers_is_active_created_at_id", "is_active", "created_at", "id", postgresql_where=_LISTED),
+    Index("ix_customers_external_ref", "external_ref", postgresql_where=text("external_ref is not null")),
+    Index(
+        "ix_customers_search_text",
+        "search_text",
+        postgresql_using="gin",
+        postgresql_ops={"search_text": "gin_trgm_ops"},
+    ),
 )
-"""One row a customer. `version`: +1 with every event. `shipping_address`: null for the billing address."""
+"""One row a customer. `version`: +1 with every event. `shipping_address`: null for the billing address.
+
+`erased_at`: null but for a marker, which keeps the id and the last version of who was erased and nothing
+else. `imported_as`: the id that sender and reference of an import make; kept by the marker. `import_digest`:
+of what was imported. `search_text`: name and e-mail, the case taken away."""
+
+COUNT_SLOTS = 16
+
+customer_counts = Table(
+    "customer_counts",
+    metadata,
+    Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+    Column("active", BigInteger, nullable=False),
+    Column("inactive", BigInteger, nullable=False),
+    CheckConstraint("slot between 0 and 15", name="slot"),
+)
+"""How many customers there are, in 16 rows of which a transaction changes one at random: one row for all
+writers would have them wait for each other. A row may be negative; the sum counts."""
 
 contacts = Table(
     "contacts",
@@ -67,5 +105,7 @@ contacts = Table(
 )
 """The people of a customer. `position`: rises with age of the row, so the lowest is the oldest contact."""
 
-inbox.to_metadata(metadata)
+inbox = inbox_of_any_service.to_metadata(metadata)
+"""As in `shared.inbox`; its answers tell of customers, so they belong to what is held about one."""
+
 outbox.to_metadata(metadata)

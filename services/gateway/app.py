@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from litestar import Litestar, Router
 from litestar.datastructures import State
 
-from services.gateway import customers, health
+from services.gateway import contacts, customers, health, openapi
 from services.gateway.edge import Edge
+from services.gateway.methods import options_of
 from services.gateway.problems import EXCEPTION_HANDLERS
 from services.gateway.requests import refuse_unacceptable
 from services.gateway.settings import GatewaySettings
@@ -29,9 +30,11 @@ def create_app(settings: GatewaySettings | None = None, rpc: Rpc | None = None) 
     settings = settings or GatewaySettings.from_environment()
     if rpc is None:
         configure_logging(f"gateway-{settings.replica}", settings.log_level)
-    api = Router("/api", route_handlers=customers.HANDLERS, before_request=refuse_unacceptable)
+    handlers = [*customers.HANDLERS, *contacts.HANDLERS]
+    routed = [*options_of(handlers), *handlers]
+    api = Router("/api", route_handlers=routed, before_request=refuse_unacceptable)
     app = Litestar(
-        [api, *health.HANDLERS],
+        [api, *health.HANDLERS, *openapi.HANDLERS],
         state=State({"settings": settings, "rpc": rpc}, deep_copy=False),
         lifespan=[_connected] if rpc is None else [],
         exception_handlers=EXCEPTION_HANDLERS,

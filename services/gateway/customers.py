@@ -1,46 +1,63 @@
-"""/api/customers: create a customer, read one."""
+"""/api/customers: list them, create one, read and change one."""
 
-import re
+from litestar import HttpMethod, post, put, route
 
-from litestar import HttpMethod, post, route
-
-from services.gateway.bodies import new_customer, read_members
+from services.gateway.addressing import addressed, customer_id
+from services.gateway.bodies import read_members
+from services.gateway.customer_bodies import changed_customer, new_customer
 from services.gateway.entity_tags import known_tags
 from services.gateway.headers import header_lines
-from services.gateway.problems import Problem
-from services.gateway.representations import Reply, created, detail
-from services.gateway.requests import HttpRequest, command_id, query_parameters, relay
-from shared.contracts.customers import GetCustomer
+from services.gateway.parameters import boolean, query_of, refuse_parameters, verbatim, whole_up_to, words
+from services.gateway.preferences import prefers_minimal
+from services.gateway.representations import Reply, changed, created, detail, minimal, page, tag_of
+from services.gateway.requests import HttpRequest, command_id, relay
+from shared.contracts.customers.requests import DEPTH_MAX, LIMIT_MAX, FindCustomers, GetCustomer
 from shared.ids import prefixed_id
 
-_CUSTOMER_ID = re.compile(r"cust_[A-Za-z0-9]{1,64}")
+_READS = [HttpMethod.GET, HttpMethod.HEAD]
+_READINGS = {
+    "is_active": boolean,
+    "search": words,
+    "external_ref": verbatim,
+    "page": whole_up_to(DEPTH_MAX),
+    "limit": whole_up_to(LIMIT_MAX),
+}
 
 
-@route("/customers/{customer_id:str}", http_method=[HttpMethod.GET, HttpMethod.HEAD])
+@route("/customers", http_method=_READS)
+async def find_customers(request: HttpRequest) -> Reply:
+    """One page of the customers that meet all conditions."""
+    return page(await relay(request, query_of(request, FindCustomers, _READINGS)))
+
+
+@route("/customers/{customer_id:str}", http_method=_READS)
 async def get_customer(request: HttpRequest) -> Reply:
     """One customer in full; 304 where the client has it already."""
-    query_parameters(request)
+    refuse_parameters(request)
     known = known_tags(header_lines(request.scope, b"if-none-match"))
-    query = GetCustomer(customer_id=_well_formed(request.path_params["customer_id"]))
-    return detail(await relay(request, query), known)
+    return detail(await relay(request, GetCustomer(customer_id=customer_id(request))), known)
 
 
 @post("/customers")
 async def create_customer(request: HttpRequest) -> Reply:
     """Take in a new customer, with an Idempotency-Key once at most."""
-    query_parameters(request)
+    refuse_parameters(request)
     command = command_id(request)
-    customer_id = prefixed_id("cust", command)
-    customer = new_customer(await read_members(request), customer_id)
+    new_id = prefixed_id("cust", command)
+    customer = new_customer(await read_members(request), new_id)
     answer = await relay(request, customer, message_id=str(command))
-    return created(answer, location=f"/api/customers/{customer_id}")
+    return created(answer, location=f"/api/customers/{new_id}", headers=[tag_of(answer)])
 
 
-def _well_formed(customer_id: str) -> str:
-    """An id that no customer can have needs no asking."""
-    if not _CUSTOMER_ID.fullmatch(customer_id):
-        raise Problem("customer_not_found", "There is no customer of this id.")
-    return customer_id
+@put("/customers/{customer_id:str}")
+async def update_customer(request: HttpRequest) -> Reply:
+    """Change the members that are given; the others stay as they are."""
+    refuse_parameters(request)
+    to = addressed(request)
+    answer = await relay(request, changed_customer(await read_members(request), to))
+    if prefers_minimal(header_lines(request.scope, b"prefer")):
+        return minimal(answer)
+    return changed(answer, headers=[tag_of(answer)])
 
 
-HANDLERS = (get_customer, create_customer)
+HANDLERS = (find_customers, get_customer, create_customer, update_customer)

@@ -1,7 +1,8 @@
 """What pydantic finds wrong, as stable codes with JSON pointers. Pure.
 
 The rules' own codes (`invalid_email`, `out_of_range`, …) pass as they are; pydantic's become `required`,
-`unknown_member`, `invalid_type`, `too_long`, `too_short`, `unknown_value`; any null is `null_not_allowed`.
+`unknown_member`, `invalid_type`, `too_long`, `too_short`, `unknown_value`, `invalid_format`; any null is
+`null_not_allowed`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,10 +13,11 @@ from pydantic_core import ErrorDetails
 from services.gateway.problems import FieldError
 
 NULL_NOT_ALLOWED = ("null_not_allowed", "must not be null")
+UNKNOWN_MEMBER = ("unknown_member", "is not a known member")
 
 _CODE_AND_DETAIL: Mapping[str, tuple[str, str]] = {
     "missing": ("required", "is required"),
-    "extra_forbidden": ("unknown_member", "is not a known member"),
+    "extra_forbidden": UNKNOWN_MEMBER,
     "string_type": ("invalid_type", "must be a string"),
     "bool_type": ("invalid_type", "must be true or false"),
     "list_type": ("invalid_type", "must be an array"),
@@ -26,6 +28,7 @@ _CODE_AND_DETAIL: Mapping[str, tuple[str, str]] = {
         "must have at least {min_length} characters, blanks around not counted",
     ),
     "literal_error": ("unknown_value", "must be one of {expected}"),
+    "string_pattern_mismatch": ("invalid_format", "must match {pattern}"),
 }
 
 # RFC 3986 lets these stand in a fragment as they are
@@ -47,6 +50,14 @@ def field_errors(found: Iterable[ErrorDetails], within: tuple[int | str, ...] = 
         FieldError(*_code_and_detail(error), pointer=pointer(*within, *error["loc"], *member))
         for error in found
         for member in _members(error)
+    ]
+
+
+def parameter_errors(found: Iterable[ErrorDetails]) -> list[FieldError]:
+    """The errors of pydantic in a query as errors of its parameters; what concerns several names `page`."""
+    return [
+        FieldError(*_code_and_detail(error), parameter=str(error["loc"][0] if error["loc"] else "page"))
+        for error in found
     ]
 
 

@@ -15,12 +15,14 @@ from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap, HTTPScope
 
 from services.gateway.headers import header_lines, traceparent_of
+from shared.contracts.values import CONTACTS_MAX
 from shared.errors import DeadlineExceeded, Refused, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
 ERRORS_MAX = 50
 RETRY_AFTER_S = 1  # a restarted service or broker is back within seconds, and a retry costs little
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
+IDEMPOTENT = frozenset({"PUT", "DELETE"})
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
@@ -39,11 +41,16 @@ KINDS: Mapping[str, Kind] = {
     "invalid_parameter": Kind(400, "Query parameter is invalid"),
     "invalid_header": Kind(400, "Request header is invalid"),
     "customer_not_found": Kind(404, "Customer not found"),
+    "contact_not_found": Kind(404, "Contact not found"),
     "route_not_found": Kind(404, "Route not found"),
     "method_not_allowed": Kind(405, "Method not allowed"),
     "not_acceptable": Kind(406, "No acceptable representation"),
     "customer_exists": Kind(409, "Customer exists already"),
     "customer_erased": Kind(409, "Customer has been erased"),
+    "contact_exists": Kind(409, "Contact exists already"),
+    "primary_contact_required": Kind(409, "A primary contact is required"),
+    "currency_locked": Kind(409, "Currency is fixed"),
+    "precondition_failed": Kind(412, "Precondition failed"),
     "payload_too_large": Kind(413, "Request body is too large"),
     "unsupported_media_type": Kind(415, "Media type is not supported"),
     "validation_error": Kind(422, "Request body is invalid"),
@@ -106,6 +113,24 @@ class Problem(Exception):
         self.headers = headers or {}
 
 
+CONTACTS_HAVE_ROUTES_OF_THEIR_OWN = FieldError(
+    "contacts_have_routes_of_their_own",
+    "must be left out, or be the contacts as they are; to change them, use POST /api/customers/:id/contacts"
+    " and PUT or DELETE /api/customers/:id/contacts/:contact_id",
+    pointer="#/contacts",
+)
+
+# Refusals that say what is wrong with a body, where only the service could know
+_REFUSED_MEMBERS: Mapping[str, FieldError] = {
+    error.code: error
+    for error in (
+        CONTACTS_HAVE_ROUTES_OF_THEIR_OWN,
+        FieldError("several_primary_contacts", "one contact at most may be primary", pointer="#/contacts"),
+        FieldError("too_many_contacts", f"a customer has at most {CONTACTS_MAX} contacts", pointer="#"),
+    )
+}
+
+
 def invalid_members(errors: Sequence[FieldError]) -> Problem:
     """The problem of a body that is readable but wrong."""
     failed = "1 member" if len(errors) == 1 else f"{len(errors)} members"
@@ -120,6 +145,8 @@ def problem_of(error: Exception, scope: HTTPScope) -> Problem:
             return error
         case Refused(refusal=refusal) if refusal.code in KINDS:
             return Problem(refusal.code, refusal.detail)
+        case Refused(refusal=refusal) if refusal.code in _REFUSED_MEMBERS:
+            return invalid_members([_REFUSED_MEMBERS[refusal.code]])
         case DeadlineExceeded():
             return Problem("upstream_timeout", _unanswered(scope))
         case Unavailable(code=code):
@@ -178,6 +205,11 @@ def _problem_of_the_framework(error: HTTPException) -> Problem:
 def _unanswered(scope: HTTPScope) -> str:
     if scope["method"] in READING:
         return "No answer came in time. Try again."
+    if scope["method"] in IDEMPOTENT:
+        return (
+            "No answer came in time; whether the request was carried out is not known."
+            " Repeat it: carried out twice it does no more than once."
+        )
     if header_lines(scope, b"idempotency-key"):
         return (
             "No answer came in time; whether the request was carried out is not known."

@@ -1,13 +1,18 @@
-"""HTTP on the wire: uvicorn's protocol, with head and body of an answer in one write.
+"""HTTP on the wire: uvicorn's protocol, but for two things.
 
-uvicorn writes them apart, and each write is a system call and a packet: the dearest single part of a small
-answer (docs/decisions/0011-one-write-an-answer.md).
+Head and body of an answer go out in one write: uvicorn writes them apart, and each write is a system call and
+a packet, the dearest single part of a small answer (docs/decisions/0011-one-write-an-answer.md).
+
+A process that ends says so in the next answer on each connection, instead of closing those that are idle just
+then: a client may be sending on one of them, and would not know whether it was heard.
 """
 
 import asyncio
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+LINGER_S = 1.0
 
 
 class JoinedWrites:
@@ -41,6 +46,29 @@ class JoinedWrites:
 class Protocol(HttpToolsProtocol):
     """`uvicorn --http services.gateway.protocol:Protocol`."""
 
+    _is_ending = False
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Begin, with writes joined."""
         super().connection_made(JoinedWrites(transport))  # type: ignore[arg-type]  # stands for a transport
+
+    def on_headers_complete(self) -> None:
+        """Begin to answer a request."""
+        super().on_headers_complete()
+        if self._is_ending and self.cycle is not None:
+            self.cycle.keep_alive = False
+
+    def shutdown(self) -> None:
+        """End the connection with the answer under way, else with the next, else after LINGER_S."""
+        self._is_ending = True
+        if self._is_idle():
+            self.loop.call_later(LINGER_S, self._close_where_idle)
+        else:
+            self.cycle.keep_alive = False
+
+    def _close_where_idle(self) -> None:
+        if self._is_idle():
+            self.transport.close()
+
+    def _is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete

@@ -1,5 +1,7 @@
-"""Responses made from finished answers: the service built the JSON, here it is only wrapped."""
+"""Responses made from finished answers: the service built the JSON, here it is only wrapped or cut."""
 
+import json
+import re
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -11,6 +13,9 @@ from shared.messaging import Answer, Value
 A = TypeVar("A", bound=Value)
 
 JSON = b"application/json"
+_KEPT_BY_THE_CLIENT_ALONE = (b"cache-control", b"private, no-cache")
+_MEMBER = re.compile(r'\s*[{,]\s*"([^"]*)"\s*:\s*')  # no name in an answer needs escaping
+_DECODER = json.JSONDecoder()
 
 
 class Reply:
@@ -41,18 +46,49 @@ def json_reply(status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]] 
 def detail(answer: Answer[A], known: frozenset[bytes]) -> Reply:
     """An entity in full under its ETag: 200, or 304 where the client says it has it."""
     tag = entity_tag(answer.facts["version"])
-    headers = [(b"etag", tag), (b"cache-control", b"private, no-cache")]
+    headers = [(b"etag", tag), _KEPT_BY_THE_CLIENT_ALONE]
     if is_known(tag, known):
         return Reply(304, headers)
     return json_reply(200, _data(answer), headers)
 
 
-def created(answer: Answer[A], location: str) -> Reply:
+def page(answer: Answer[A]) -> Reply:
+    """A page of a list; the answer is the whole body, `data` and `meta`."""
+    return json_reply(200, answer.body, [_KEPT_BY_THE_CLIENT_ALONE])
+
+
+def created(answer: Answer[A], location: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> Reply:
     """201 for an entity that is now at the path `location`; says where the answer is a kept one."""
-    headers = [(b"location", location.encode("ascii")), (b"etag", entity_tag(answer.facts["version"]))]
+    told = [(b"location", location.encode("ascii")), *headers]
     if "replayed" in answer.facts:
-        headers.append((b"idempotency-replayed", b"true"))
-    return json_reply(201, _data(answer), headers)
+        told.append((b"idempotency-replayed", b"true"))
+    return json_reply(201, _data(answer), told)
+
+
+def changed(answer: Answer[A], headers: Iterable[tuple[bytes, bytes]] = ()) -> Reply:
+    """200 for an entity as it is after a change, in full."""
+    return json_reply(200, _data(answer), headers)
+
+
+def minimal(answer: Answer[A]) -> Reply:
+    """200 for an entity after a change, with its id, the members that changed and `updated_at` alone."""
+    kept = {"id", "updated_at", *answer.facts.get("changed", "").split(",")}
+    members = [text for name, text in _written_members(answer.body.decode()) if name in kept]
+    body = f'{{"data":{{{",".join(members)}}}}}'
+    return json_reply(200, body.encode(), [tag_of(answer), (b"preference-applied", b"return=minimal")])
+
+
+def tag_of(answer: Answer[A]) -> tuple[bytes, bytes]:
+    """The ETag header of an answer that has a version."""
+    return (b"etag", entity_tag(answer.facts["version"]))
+
+
+def _written_members(body: str) -> Iterable[tuple[str, str]]:
+    """The members of a JSON object by name, each as it is written: numbers keep their decimals."""
+    at = 0
+    while found := _MEMBER.match(body, at):
+        _, at = _DECODER.raw_decode(body, found.end())
+        yield found[1], f'"{found[1]}":{body[found.end() : at]}'
 
 
 def _data(answer: Answer[A]) -> bytes:

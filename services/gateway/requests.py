@@ -3,14 +3,13 @@
 import re
 import uuid
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl
 
 import litestar
 from litestar.datastructures import State
 
 from services.gateway.headers import header_lines, traceparent_of
 from services.gateway.media_types import accepts_json
-from services.gateway.problems import FieldError, Problem
+from services.gateway.problems import Problem
 from services.gateway.settings import GatewaySettings
 from shared.ids import derived_uuid, new_message_id
 from shared.messaging import Answer, Request, Value
@@ -36,31 +35,6 @@ async def refuse_unacceptable(request: HttpRequest) -> None:
     lines = header_lines(request.scope, b"accept")
     if lines not in _EASILY_ACCEPTED and not accepts_json(b",".join(lines)):
         raise Problem("not_acceptable", "Answers are application/json; the Accept header does not allow it.")
-
-
-def query_parameters(request: HttpRequest, known: frozenset[str] = frozenset()) -> dict[str, str]:
-    """The query parameters by name.
-
-    Raises:
-        Problem: `invalid_parameter`; one is not in `known`, or is given more than once.
-    """
-    if not (query := request.scope["query_string"]):
-        return {}
-    given = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
-    names = [name for name, _ in given]
-    unknown = [
-        FieldError("unknown_parameter", "is not a parameter of this route", parameter=name)
-        for name in dict.fromkeys(names)
-        if name not in known
-    ]
-    repeated = [
-        FieldError("repeated_parameter", "must be given once", parameter=name)
-        for name in known
-        if names.count(name) > 1
-    ]
-    if unknown or repeated:
-        raise Problem("invalid_parameter", "Some query parameters are wrong.", unknown + repeated)
-    return dict(given)
 
 
 def command_id(request: HttpRequest) -> uuid.UUID:

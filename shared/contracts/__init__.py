@@ -1,12 +1,12 @@
 """The registry: every message by its wire type, every topic by its name; says so where one is declared twice.
 
-Adding a message: declare it in the module of the service that handles or publishes it; nothing else.
+Adding a message: declare it in the package of the service that handles or publishes it; nothing else.
 """
 
 from collections.abc import Iterable
 from types import ModuleType
 
-from shared.contracts import customers
+from shared.contracts.customers import events, requests, topics
 from shared.messaging import GATEWAY_REPLIES, SERVICES_REPLIES, Message, Topic
 
 
@@ -25,7 +25,7 @@ def messages_by_type(modules: Iterable[ModuleType]) -> dict[str, type[Message]]:
                 raise ValueError(
                     f"{declared.type} is declared twice: {found[declared.type].__name__}, {declared.__name__}"
                 )
-            if declared.key not in declared.model_fields:
+            if declared.key is not None and declared.key not in declared.model_fields:
                 raise ValueError(f"{declared.__name__} has no member {declared.key}, its key")
             found[declared.type] = declared
     return found
@@ -53,5 +53,5 @@ def _is_message_of(declared: object, module: ModuleType) -> bool:
     )
 
 
-MESSAGES = messages_by_type([customers])
+MESSAGES = messages_by_type([topics, requests, events])
 TOPICS = topics_by_name(MESSAGES.values(), [GATEWAY_REPLIES, SERVICES_REPLIES])

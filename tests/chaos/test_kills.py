@@ -2,6 +2,8 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,7 +14,8 @@ from sqlalchemy import text
 
 from ops.local import LocalStack
 from ops.settings import Settings
-from shared.contracts import customers
+from shared.contracts.customers.events import CustomerCreated, CustomerState
+from shared.contracts.customers.topics import EVENTS, STATE
 from shared.database import new_engine
 from tests.support.builders import a_customer_body
 from tests.support.eventually import eventually
@@ -27,7 +30,9 @@ CREATES = 500
 CONNECTIONS = 64
 HEALED_WITHIN_S = 60.0
 DEFINITE = {200, 201, 503, 504}
-CLOSED_BETWEEN_REQUESTS = {"RemoteProtocolError", "ReadError", "WriteError"}  # of a kept connection
+CLIENTS = 16
+BOTH_OF_EACH = ("customers-0", "gateway-0", "customers-1", "gateway-1")
+BROKEN_OFF = {"RemoteProtocolError", "ReadError", "WriteError"}  # by the end of the process at the other side
 
 
 @pytest.fixture
@@ -74,6 +79,45 @@ async def created(http: httpx.AsyncClient, key: str, seen: Counter[int | str]) -
     return customer_id
 
 
+@dataclass
+class Load:
+    """What clients have seen that create customers and read them, one after the other."""
+
+    seen: Counter[int | str] = field(default_factory=Counter)
+    ids: list[str] = field(default_factory=list)
+
+    async def goes_on(self, creates: int) -> None:
+        """Wait until so many more were created."""
+        reached = len(self.ids) + creates
+        await eventually(lambda: len(self.ids) >= reached, within_s=HEALED_WITHIN_S)
+
+
+@asynccontextmanager
+async def clients_of(http: httpx.AsyncClient) -> AsyncIterator[Load]:
+    load = Load()
+    stop = asyncio.Event()
+
+    async def client() -> None:
+        while not stop.is_set():
+            load.ids.append(await created(http, uuid4().hex, load.seen))
+            await read(http, load.ids[-1], load.seen)
+
+    async with asyncio.TaskGroup() as clients:
+        for _ in range(CLIENTS):
+            clients.create_task(client())
+        try:
+            yield load
+        finally:
+            stop.set()
+
+
+async def read(http: httpx.AsyncClient, customer_id: str, seen: Counter[int | str]) -> None:
+    try:
+        seen[(await http.get(f"/api/customers/{customer_id}")).status_code] += 1
+    except httpx.TransportError as broken:
+        seen[type(broken).__name__] += 1
+
+
 async def outbox_is_empty(stack: LocalStack) -> bool:
     return await count(stack, "outbox") == 0
 
@@ -104,10 +148,10 @@ async def assert_one_of_each(stack: LocalStack, ids: list[str]) -> None:
     await eventually(lambda: outbox_is_empty(stack), within_s=HEALED_WITHIN_S)
     assert await count(stack, "customers") == len(ids)
     once_each = Counter(ids)
-    events = await records_of(stack.kafka_bootstrap_servers, customers.EVENTS.name)
-    assert distinct(events, customers.CustomerCreated.type) == once_each
-    states = await records_of(stack.kafka_bootstrap_servers, customers.STATE.name)
-    assert distinct(states, customers.CustomerState.type) == once_each
+    events = await records_of(stack.kafka_bootstrap_servers, EVENTS.name)
+    assert distinct(events, CustomerCreated.type) == once_each
+    states = await records_of(stack.kafka_bootstrap_servers, STATE.name)
+    assert distinct(states, CustomerState.type) == once_each
 
 
 @pytest.mark.parametrize("stack", [1, 2], indirect=True, ids=["one-process-each", "two-processes-each"])
@@ -129,49 +173,41 @@ async def test_a_kill_amid_creates_loses_and_doubles_nothing(
 async def test_a_server_that_is_killed_under_load_heals_by_itself(
     stack: LocalStack, http: httpx.AsyncClient, server: str
 ) -> None:
-    stop = asyncio.Event()
-    seen: Counter[int | str] = Counter()
-    ids: list[str] = []
-
-    async def client() -> None:
-        while not stop.is_set():
-            ids.append(await created(http, uuid4().hex, seen))
-            answer = await http.get(f"/api/customers/{ids[-1]}")
-            seen[answer.status_code] += 1
-
-    clients = [asyncio.create_task(client()) for _ in range(16)]
-    await eventually(lambda: seen[201] >= 100, within_s=HEALED_WITHIN_S)
-    await stack.kill(server)
-    await stack.wait_ready(server)
-    reached = seen[201] + 100
-    await eventually(lambda: seen[201] >= reached, within_s=HEALED_WITHIN_S)
-    stop.set()
-    await asyncio.gather(*clients)
-    assert set(seen) <= DEFINITE
-    await assert_one_of_each(stack, ids)
+    async with clients_of(http) as load:
+        await load.goes_on(100)
+        await stack.kill(server)
+        await stack.wait_ready(server)
+        await load.goes_on(100)
+    assert set(load.seen) <= DEFINITE
+    await assert_one_of_each(stack, load.ids)
 
 
-async def test_a_gateway_that_is_told_to_end_answers_what_it_has_taken(
+@pytest.mark.parametrize("stack", [1, 2], indirect=True, ids=["one-process-each", "two-processes-each"])
+async def test_processes_that_are_told_to_end_one_by_one_lose_no_request(
     stack: LocalStack, http: httpx.AsyncClient
 ) -> None:
-    stop = asyncio.Event()
-    seen: Counter[int | str] = Counter()
-    ids: list[str] = []
+    async with clients_of(http) as load:
+        for name in BOTH_OF_EACH[: 2 * stack.settings.replicas]:
+            await load.goes_on(50)
+            await stack.terminate(name)
+            await stack.wait_ready(name)
+        await load.goes_on(50)
+    assert set(load.seen) <= {200, 201}
+    await assert_one_of_each(stack, load.ids)
 
-    async def client() -> None:
-        while not stop.is_set():
-            ids.append(await created(http, uuid4().hex, seen))
 
-    clients = [asyncio.create_task(client()) for _ in range(16)]
-    for name in ("gateway-0", "customers-0"):
-        reached = seen[201] + 50
-        await eventually(lambda reached=reached: seen[201] >= reached, within_s=HEALED_WITHIN_S)  # type: ignore[misc]
-        await stack.terminate(name)
-        await stack.wait_ready(name)
-    stop.set()
-    await asyncio.gather(*clients)
-    assert set(seen) <= {201, *CLOSED_BETWEEN_REQUESTS}
-    await assert_one_of_each(stack, ids)
+@pytest.mark.parametrize("stack", [2], indirect=True, ids=["two-processes-each"])
+async def test_processes_that_are_killed_one_by_one_lose_nothing_acknowledged(
+    stack: LocalStack, http: httpx.AsyncClient
+) -> None:
+    async with clients_of(http) as load:
+        for name in BOTH_OF_EACH:
+            await load.goes_on(50)
+            await stack.kill(name)
+            await stack.wait_ready(name)
+        await load.goes_on(50)
+    assert set(load.seen) <= {200, 201, 504, *BROKEN_OFF}
+    await assert_one_of_each(stack, load.ids)
 
 
 def test_the_checker_sees_a_message_that_was_published_twice_under_two_ids() -> None:

@@ -32,11 +32,8 @@ def may_import(file: Path) -> set[str] | None:
     match file.parts:
         case ("shared", "messaging.py"):
             return {"pydantic"}
-        case ("shared", "contracts", "__init__.py"):
-            return {"shared.messaging", "shared.contracts"}
-        case ("shared", "contracts", _):
-            of_values = {"shared.messaging", "shared.contracts.values"}
-            return of_values | {"pydantic", "pydantic_core", "pycountry", "email_validator"}
+        case ("shared", "contracts", *within):
+            return _may_import_in_contracts(*within)
         case ("services", "gateway", *_):
             ours = {f"shared.{name}" for name in ("rpc", "settings", "telemetry", "kafka", "ids", "memory")}
             theirs = {"litestar", "pydantic", "pydantic_core", "structlog", "uvicorn"}
@@ -46,8 +43,19 @@ def may_import(file: Path) -> set[str] | None:
         case ("services", name, module):
             return _may_import_in_service(f"services.{name}", module.removesuffix(".py"))
         case ("services", name, "handlers" | "store" as part, _):
-            return _may_import_in_service(f"services.{name}", part)
+            return _may_import_in_service(f"services.{name}", part) | {f"services.{name}.{part}"}
     return None
+
+
+def _may_import_in_contracts(owner: str, module: str | None = None) -> set[str]:
+    match owner, module:
+        case "__init__.py", None:
+            return {"shared.messaging", "shared.contracts"}
+        case _, None:
+            return {"shared.messaging", "pydantic", "pydantic_core", "pycountry", "email_validator"}
+        case _:
+            ours = {"shared.messaging", "shared.ids", "shared.contracts.values", f"shared.contracts.{owner}"}
+            return ours | {"pydantic", "pydantic_core"}
 
 
 def _may_import_in_service(service: str, module: str) -> set[str]:
@@ -173,6 +181,7 @@ def copy(tmp_path: Path) -> Path:
 
 def plant(root: Path, file: str, code: str) -> None:
     target = root / file
+    target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text((target.read_text() if target.exists() else "") + f"\n{code}\n")
 
 
@@ -180,9 +189,17 @@ def plant(root: Path, file: str, code: str) -> None:
     ("file", "code", "contract"),
     [
         ("services/gateway/edge.py", "import services.customers.contacts", "No service knows another one"),
-        ("services/customers/store.py", "import services.gateway.headers", "No service knows another one"),
+        (
+            "services/customers/store/customers.py",
+            "import services.gateway.headers",
+            "No service knows another one",
+        ),
         ("shared/inbox.py", "import ops.ports", "Product code knows neither"),
-        ("services/customers/store.py", "import tests.support.builders", "Product code knows neither"),
+        (
+            "services/customers/store/customers.py",
+            "import tests.support.builders",
+            "Product code knows neither",
+        ),
         ("services/gateway/app.py", "import bench.load", "Product code knows neither"),
         ("shared/consumer.py", "import services.customers.tables", "The runtime knows no service"),
         ("shared/outbox.py", "import shared.contracts.customers", "The runtime knows no contract"),
@@ -192,7 +209,11 @@ def plant(root: Path, file: str, code: str) -> None:
         ("shared/contracts/values.py", "import shared.kafka", "Messages and contracts know neither"),
         ("shared/errors.py", "import sqlalchemy", "Messages and contracts know neither"),
         ("services/customers/tables.py", "import services.customers.store", "In a service, app is above"),
-        ("services/customers/store.py", "import services.customers.handlers", "In a service, app is above"),
+        (
+            "services/customers/store/customers.py",
+            "import services.customers.handlers",
+            "In a service, app is above",
+        ),
         ("shared/inbox.py", "import shared.consumer", "Modules import each other in one direction"),
         ("ops/ports.py", "import ops.kafka", "Modules import each other in one direction"),
         ("services/gateway/headers.py", "import services.gateway.edge", "Modules import each other"),
@@ -210,15 +231,15 @@ def test_a_broken_contract_is_found(copy: Path, file: str, code: str, contract: 
         ("shared/messaging.py", "import structlog"),
         ("shared/messaging.py", "from shared.ids import new_message_id"),
         ("shared/contracts/values.py", "import httpx"),
-        ("shared/contracts/orders.py", "from shared.contracts.customers import Customer"),
+        ("shared/contracts/orders/requests.py", "from shared.contracts.customers.answers import Customer"),
         ("services/customers/contacts.py", "import sqlalchemy"),
         ("services/customers/contacts.py", "import asyncio"),
         ("services/customers/contacts.py", "from time import time"),
         ("services/customers/changes.py", "from shared.consumer import Context"),
         ("services/customers/changes.py", "from services.customers import store"),
         ("services/customers/tables.py", "from services.customers import contacts"),
-        ("services/customers/store.py", "from shared.outbox import put"),
-        ("services/customers/store.py", "import asyncpg"),
+        ("services/customers/store/customers.py", "from shared.outbox import put"),
+        ("services/customers/store/customers.py", "import asyncpg"),
         ("services/customers/handlers.py", "from services.customers.tables import customers"),
         ("services/customers/handlers.py", "from sqlalchemy import select"),
         ("services/customers/handlers.py", "def later():\n    from sqlalchemy import select"),
@@ -234,9 +255,9 @@ def test_a_forbidden_import_is_found(copy: Path, file: str, code: str) -> None:
 
 
 def test_a_relative_import_is_found(copy: Path) -> None:
-    plant(copy, "services/customers/store.py", "from . import tables")
+    plant(copy, "services/customers/store/customers.py", "from . import tables")
 
-    assert relative_imports(copy) == ["services/customers/store.py imports ..tables"]
+    assert relative_imports(copy) == ["services/customers/store/customers.py imports ..tables"]
 
 
 LONG_MODULE = "\n".join(f"A{number} = {number}" for number in range(MODULE_MAX + 1))
@@ -249,7 +270,7 @@ MUCH_TEXT = '"""Text.\n' + "\n" * 400 + '"""\n' + "# a comment\n\n" * 200
     ("file", "code", "what"),
     [
         ("services/customers/many.py", LONG_MODULE, "services/customers/many.py has 301 lines"),
-        ("services/customers/store.py", LONG_FUNCTION, "long has 31 lines"),
+        ("services/customers/store/customers.py", LONG_FUNCTION, "long has 31 lines"),
         ("services/customers/handlers.py", LONG_HANDLER, "long has 16 lines"),
         ("ops/many.py", LONG_MODULE, "ops/many.py has 301 lines"),
     ],

@@ -1,10 +1,33 @@
+import json
 import re
 import subprocess
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from ops.documents.headers import MEANINGS, OF_DEAD_LETTERS
+from ops.documents.writing import DOCUMENTS, write_all
+from services.gateway.app import create_app
+from services.gateway.openapi import OPERATIONS
+from services.gateway.problems import KINDS
+from services.gateway.settings import GatewaySettings
+from shared.contracts import MESSAGES, TOPICS
+from shared.dead_letters import dead_letter
+from shared.kafka import dead_letter_topic
+from shared.messaging import Envelope, Request, answer_type, write_headers
+from tests.contract.test_seed_examples import EXAMPLES
+from tests.support import documents as published
+from tests.support.builders import with_header, without
+from tests.support.bus import Bus
+from tests.support.conversation import Conversation
+from tests.support.documents import dead_references, exactly, faults_of_record, faults_of_response
+from tests.support.kafka import Published
 from tests.support.servers import PROJECT
+from tests.support.system import InProcess
 
 LINK = re.compile(r"\]\(([^)#\s]+)")
 CODE = re.compile(r"`([^`\n]+)`")
@@ -132,3 +155,199 @@ def test_other_uses_of_the_words_are_fine(repository: Path, text: str) -> None:
     file.write_text(text)
 
     assert paths_of_one_machine(repository, [file]) == []
+
+
+# The documents that are made of the code
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_document_is_as_the_code_makes_it(name: str, tmp_path: Path) -> None:
+    write_all(tmp_path)
+
+    assert (PROJECT / "docs" / name).read_text() == (tmp_path / name).read_text(), "run: make docs"
+
+
+@pytest.mark.parametrize("document", [published.openapi(), published.asyncapi()], ids=["openapi", "asyncapi"])
+def test_every_reference_within_a_document_leads_somewhere(document: published.Document) -> None:
+    assert dead_references(document.content) == []
+
+
+def test_a_reference_that_leads_nowhere_is_found() -> None:
+    assert dead_references({"a": {"$ref": "#/b"}, "c": [{"$ref": "#/a"}]}) == ["#/b"]
+
+
+def test_the_routes_are_described_as_openapi_has_it() -> None:
+    assert list(OpenAPIV31SpecValidator(published.openapi().content).iter_errors()) == []
+
+
+def routes_of_the_application() -> set[tuple[str, str]]:
+    app = create_app(GatewaySettings(kafka_bootstrap_servers="nowhere:0"), rpc=Bus([]))
+    return {
+        (re.sub(r":\w+}", "}", route.path), method.lower())
+        for route in app.routes
+        for method in route.methods - {"OPTIONS"}
+    }
+
+
+def test_every_route_is_described_and_every_description_has_its_route() -> None:
+    paths = published.openapi().content["paths"]
+    described = {(path, method) for path, methods in paths.items() for method in methods}
+    heads = {(path, "head") for path, method in described if method == "get"}
+
+    assert routes_of_the_application() == described | heads
+    assert len(OPERATIONS) == len(described)
+
+
+def test_every_code_of_a_problem_is_one_that_some_route_may_end_in() -> None:
+    codes = {code for operation in OPERATIONS for code in operation.codes}
+
+    assert codes | {"route_not_found", "method_not_allowed"} == KINDS.keys()
+
+
+def routes_with_a_body() -> list[str]:
+    return [route for route, example in EXAMPLES.items() if example.request is not None]
+
+
+def schema_of_the_body(route: str) -> tuple[str, ...]:
+    method, _, path = route.partition(" ")
+    template = re.sub(r":(\w+)", r"{\1}", path).replace("/{id}", "/{customer_id}")
+    return ("paths", template, method.lower(), "requestBody", "content", "application/json", "schema")
+
+
+@pytest.mark.parametrize("route", routes_with_a_body())
+def test_what_the_seed_sends_is_as_the_document_says(route: str) -> None:
+    sent = exactly(EXAMPLES[route].request or "")
+
+    assert published.openapi().faults(sent, *schema_of_the_body(route)) == []
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("name", None),
+        ("credit_limit", "5000.00"),
+        ("credit_limit", -1),
+        ("discount_rate", Decimal("100.5")),
+        ("discount_rate", Decimal("2.505")),
+        ("payment_terms", "net_31"),
+        ("colour", "blue"),
+        ("billing_address", {"line1": "1 A St", "line2": None, "city": "B", "country": "DE"}),
+    ],
+)
+def test_what_would_be_refused_is_not_as_the_document_says(member: str, value: object) -> None:
+    body = exactly(EXAMPLES["POST /api/customers"].request or "") | {member: value}
+
+    assert published.openapi().faults(body, *schema_of_the_body("POST /api/customers"))
+
+
+def test_examples_are_as_their_schemas_say() -> None:
+    document, faults = published.openapi(), []
+    for path, operations in document.content["paths"].items():
+        for method, operation in operations.items():
+            described = {("responses", status): each for status, each in operation["responses"].items()}
+            described |= {("requestBody",): operation["requestBody"]} if "requestBody" in operation else {}
+            for place, each in described.items():
+                for media, content in each.get("content", {}).items():
+                    schema = ("paths", path, method, *place, "content", media, "schema")
+                    faults += document.faults(content["example"], *schema) if "example" in content else []
+
+    assert faults == []
+
+
+@pytest.mark.integration
+async def test_every_answer_of_the_gateway_is_as_the_document_says(in_process: InProcess) -> None:
+    conversation, document = Conversation(in_process), published.openapi()
+    await conversation.hold()
+
+    assert [fault for each in conversation.answers for fault in faults_of_response(document, each)] == []
+
+
+@pytest.mark.integration
+async def test_the_document_that_is_served_is_the_one_that_is_published(in_process: InProcess) -> None:
+    answer = await in_process.http.get("/schema/openapi.json")
+
+    assert exactly(answer.content) == published.openapi().content
+
+
+def test_every_topic_and_every_message_is_described() -> None:
+    content = published.asyncapi().content
+    dead_letters = {
+        dead_letter_topic(topic.name, group) for topic in TOPICS.values() for group in topic.groups
+    }
+
+    assert content["channels"].keys() == TOPICS.keys() | dead_letters | {"replies"}
+    assert content["components"]["messages"].keys() >= MESSAGES.keys()
+
+
+def test_every_request_is_received_and_names_its_reply() -> None:
+    operations = published.asyncapi().content["operations"]
+
+    received = {name for name, operation in operations.items() if operation["action"] == "receive"}
+    assert received == {f"handle.{name}" for name, each in MESSAGES.items() if issubclass(each, Request)}
+    assert received == {name for name, operation in operations.items() if "reply" in operation}
+
+
+@pytest.mark.parametrize("wire_type", MESSAGES)
+def test_an_example_of_a_message_is_as_its_schema_says(wire_type: str) -> None:
+    document = published.asyncapi()
+    (example,) = document.content["components"]["messages"][wire_type]["examples"]
+
+    for part in ("headers", "payload"):
+        assert document.faults(example[part], "components", "messages", wire_type, part) == []
+
+
+@pytest.mark.integration
+async def test_every_record_is_as_the_document_says(in_process: InProcess) -> None:
+    document = published.asyncapi()
+    await Conversation(in_process).hold()
+    await in_process.publish("customers.customer.commands.v1", b"cust_1", b"{}", [("ce_id", b"1")])
+
+    *records, broken, letter = in_process.bus.records
+    assert (letter.topic, letter.key) == ("customers.customer.commands.v1.customers.dlq", broken.key)
+    assert [fault for each in [*records, letter] for fault in faults_of_record(document, each)] == []
+
+
+@pytest.mark.integration
+async def test_every_answer_over_a_topic_is_as_the_document_says(in_process: InProcess) -> None:
+    conversation, document = Conversation(in_process), published.asyncapi()
+    await conversation.hold()
+
+    for request, answer in conversation.replies:
+        message = ("components", "messages", answer_type(request).__name__)
+        assert document.faults(json.loads(answer.body), *message, "payload") == []
+        assert answer.facts.keys() <= MEANINGS.keys()
+
+
+def a_created_record(**changes: object) -> Published:
+    (example,) = published.asyncapi().content["components"]["messages"]["customer.created.v1"]["examples"]
+    headers = tuple((name, value.encode()) for name, value in example["headers"].items())
+    body = {**example["payload"], **changes}
+    return Published("customers.customer.events.v1", b"cust_456", json.dumps(body).encode(), headers)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        a_created_record(credit_limit=5000.00),
+        a_created_record(colour="blue"),
+        replace(a_created_record(), key=None),
+        replace(a_created_record(), topic="customers.customer.state.v1"),
+        replace(a_created_record(), headers=without(a_created_record().headers, "ce_sequence")),
+        replace(a_created_record(), headers=with_header(a_created_record().headers, "ce_sequence", b"7")),
+        replace(a_created_record(), headers=with_header(a_created_record().headers, "colour", b"blue")),
+    ],
+)
+def test_a_record_that_is_otherwise_is_found(record: Published) -> None:
+    document = published.asyncapi()
+
+    assert faults_of_record(document, a_created_record()) == []
+    assert faults_of_record(document, record) != []
+
+
+def test_every_header_that_is_written_is_described() -> None:
+    now, record = datetime.now(UTC), a_created_record()
+    envelope = Envelope(**dict.fromkeys(Envelope._fields, "1") | {"sequence": 1, "expires_at": now})
+    letter = dead_letter(record, "customers", ValueError(), 1, now)
+
+    assert {name for name, _ in write_headers(envelope)} <= MEANINGS.keys()
+    assert dict(letter.headers).keys() - dict(record.headers).keys() == OF_DEAD_LETTERS.keys()

@@ -3,32 +3,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from shared.contracts import MESSAGES
+from shared.contracts.customers.requests import EraseCustomer
 from shared.messaging import Message, Poison, Request, Value, answer_type, read_headers
-from tests.support.builders import (
-    a_contact_body,
-    a_create,
-    a_customer_body,
-    a_record,
-    an_address,
-    an_envelope,
-)
+from tests.support.builders import a_customer_body, a_record, an_envelope
+from tests.support.conversation import TRACEPARENT, Conversation
 from tests.support.kafka import Published
 from tests.support.shapes import exact, shape_of
 from tests.support.system import InProcess
 
 FOLDER = Path(__file__).parent / "messages"
-TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 @dataclass(frozen=True)
 class Sample:
     topic: str
-    key: str
+    key: str | None
     headers: Mapping[str, str]
     body: Any
 
@@ -54,8 +47,8 @@ def decimals_of(message: type[Message]) -> list[str]:
 
 
 def has_its_key(message: type[Message]) -> bool:
-    """A rejection may lack it: the command it speaks of may have named no id."""
-    return message.model_fields[message.key].is_required()
+    """A rejection may lack it, and an import; a list has none."""
+    return message.key is not None and message.model_fields[message.key].is_required()
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -112,44 +105,39 @@ def test_a_message_without_its_key_is_poison(name: str) -> None:
         sample.decoded(**{sample.message.key: None})
 
 
-async def everything_said_of_a_customer(app: InProcess) -> dict[str, Published]:
-    body = a_customer_body(
-        phone="+1-555-0456",
-        fax="+1-555-0457",
-        website="https://customerxyz.example",
-        tax_id="98-7654321",
-        billing_address=an_address(line2="Floor 3"),
-        shipping_address=an_address(),
-        contacts=[a_contact_body(is_primary=True)],
-        payment_terms="net_30",
-        currency="USD",
-        credit_limit=5000,
-        discount_rate=2.5,
-        preferred_shipping="UPS_GROUND",
-        is_active=True,
-        notes="High-value customer with consistent orders",
-    )
-    created = await app.http.post("/api/customers", json=body, headers={"traceparent": TRACEPARENT})
-    await app.http.get(created.headers["Location"], headers={"traceparent": TRACEPARENT})
-    again = a_create(customer_id=created.json()["data"]["id"])
-    envelope = an_envelope(again, correlation_id=str(uuid4()), traceparent=TRACEPARENT)
-    refused = a_record(again, envelope)
-    said = [*app.bus.records]
-    await app.publish(refused.topic, refused.key, refused.value, refused.headers)
-    said += app.bus.records[len(said) + 1 :]
-    return {record.header["ce_type"]: record for record in said}
+@pytest.mark.integration
+async def test_what_is_published_today_looks_like_its_newest_sample(in_process: InProcess) -> None:
+    await Conversation(in_process).hold()
+
+    said = [record for record in in_process.bus.records if record.value is not None and is_ours(record)]
+    assert {record.header["ce_type"] for record in said} == MESSAGES.keys()
+    for wire_type, sample in NEWEST.items():
+        records = [record for record in said if record.header["ce_type"] == wire_type]
+        assert {record.topic for record in records} == {sample.topic}
+        assert sample.headers.keys() in [record.header.keys() for record in records], wire_type
+        shape = shape_of(exact(json.dumps(sample.body)))
+        assert shape in [shape_of(exact(record.value or b"")) for record in records], wire_type
+        for name in ("ce_time", "ce_dataschema"):
+            lengths = {len(record.header[name]) for record in records}
+            assert lengths == {len(sample.headers[name])}, wire_type
 
 
 @pytest.mark.integration
-async def test_what_is_published_today_looks_like_its_newest_sample(in_process: InProcess) -> None:
-    said = await everything_said_of_a_customer(in_process)
+async def test_a_tombstone_has_the_headers_of_the_state_and_no_value(in_process: InProcess) -> None:
+    created = await in_process.http.post(
+        "/api/customers", json=a_customer_body(), headers={"traceparent": TRACEPARENT}
+    )
+    erase = EraseCustomer(customer_id=created.json()["data"]["id"])
+    record = a_record(erase, an_envelope(erase, traceparent=TRACEPARENT))
+    await in_process.publish(record.topic, record.key, record.value, record.headers)
 
-    assert said.keys() == MESSAGES.keys()
-    for wire_type, record in said.items():
-        sample = NEWEST[wire_type]
-        assert record.topic == sample.topic
-        assert record.header.keys() == sample.headers.keys(), wire_type
-        assert shape_of(exact(record.value or b"")) == shape_of(exact(json.dumps(sample.body))), wire_type
-        assert {name: len(record.header[name]) for name in ("ce_time", "ce_dataschema")} == {
-            name: len(sample.headers[name]) for name in ("ce_time", "ce_dataschema")
-        }
+    (tombstone,) = [record for record in in_process.bus.records if record.value is None]
+    sample = NEWEST["customer.state.v1"]
+    assert tombstone.topic == sample.topic
+    assert tombstone.header.keys() == sample.headers.keys()
+    assert tombstone.key == erase.record_key
+
+
+def is_ours(record: Published) -> bool:
+    """Not what the conversation publishes as another team's system would."""
+    return record.header["ce_source"] != "/erp"

@@ -2,6 +2,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -43,30 +44,97 @@ def documented(route: str) -> str:
     return response
 
 
-async def create_verbatim(http: httpx.AsyncClient) -> httpx.Response:
-    body = EXAMPLES["POST /api/customers"].request
-    return await http.post("/api/customers", content=body, headers=JSON)
+def requested(route: str) -> str:
+    request = EXAMPLES[route].request
+    assert request is not None
+    return request
+
+
+def members_of(response: str) -> Any:
+    """What is documented under `data`; numbers as they are written."""
+    return exact(response)["data"]
+
+
+def customer_in(route: str, opening: str, closing: str) -> str:
+    """The text of a customer in a documented response, as a client would copy it."""
+    found = re.search(rf'"data": {opening}(\{{.*\}}){closing}', documented(route), re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+async def send(http: httpx.AsyncClient, method: str, path: str, body: str) -> httpx.Response:
+    return await http.request(method, path, content=body, headers=JSON)
+
+
+async def taken_in(http: httpx.AsyncClient, customer: str) -> str:
+    """The path of a customer that was created from a documented answer."""
+    created = await send(http, "POST", "/api/customers", customer)
+    assert created.status_code == 201, created.text
+    return str(created.headers["Location"])
+
+
+async def detail_taken_in(http: httpx.AsyncClient) -> str:
+    return await taken_in(http, customer_in("GET /api/customers/:id", "", r"\s*\}"))
+
+
+async def contact_taken_in(http: httpx.AsyncClient) -> str:
+    """The path of a contact that is not the primary one."""
+    added = await add_a_contact_verbatim(http)
+    assert added.status_code == 201, added.text
+    return str(added.headers["Location"])
+
+
+async def list_what_was_created_from_the_documented_item(http: httpx.AsyncClient) -> httpx.Response:
+    await taken_in(http, customer_in("GET /api/customers", r"\[\s*", r"\s*\],"))
+    parameters = {"is_active": "true", "search": "orders@customerxyz.com", "page": "1", "limit": "20"}
+    return await http.get("/api/customers", params=parameters)
 
 
 async def read_what_was_created_from_the_documented_answer(http: httpx.AsyncClient) -> httpx.Response:
-    data = re.fullmatch(r'\{\s*"data": (.*)\}', documented("GET /api/customers/:id"), re.DOTALL)
-    assert data is not None
-    created = await http.post("/api/customers", content=data[1], headers=JSON)
-    assert created.status_code == 201, created.text
-    return await http.get(created.headers["Location"])
+    return await http.get(await detail_taken_in(http))
+
+
+async def create_verbatim(http: httpx.AsyncClient) -> httpx.Response:
+    return await send(http, "POST", "/api/customers", requested("POST /api/customers"))
+
+
+async def change_verbatim(http: httpx.AsyncClient) -> httpx.Response:
+    return await send(http, "PUT", await detail_taken_in(http), requested("PUT /api/customers/:id"))
+
+
+async def add_a_contact_verbatim(http: httpx.AsyncClient) -> httpx.Response:
+    path = f"{await detail_taken_in(http)}/contacts"
+    return await send(http, "POST", path, requested("POST /api/customers/:id/contacts"))
+
+
+async def change_a_contact_verbatim(http: httpx.AsyncClient) -> httpx.Response:
+    route = "PUT /api/customers/:id/contacts/:contact_id"
+    return await send(http, "PUT", await contact_taken_in(http), requested(route))
+
+
+async def remove_a_contact(http: httpx.AsyncClient) -> httpx.Response:
+    return await http.delete(await contact_taken_in(http))
 
 
 Call = Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]
 
 BUILT: list[tuple[str, Call, int]] = [
-    ("POST /api/customers", create_verbatim, 201),
+    ("GET /api/customers", list_what_was_created_from_the_documented_item, 200),
     ("GET /api/customers/:id", read_what_was_created_from_the_documented_answer, 200),
+    ("POST /api/customers", create_verbatim, 201),
+    ("PUT /api/customers/:id", change_verbatim, 200),
+    ("POST /api/customers/:id/contacts", add_a_contact_verbatim, 201),
+    ("DELETE /api/customers/:id/contacts/:contact_id", remove_a_contact, 200),
 ]
+WITHOUT_A_DOCUMENTED_RESPONSE = "PUT /api/customers/:id/contacts/:contact_id"
 
 
 def test_the_seed_documents_ten_routes_and_those_built_are_among_them() -> None:
     assert len(EXAMPLES) == 10
     assert {route for route, _, _ in BUILT} <= EXAMPLES.keys()
+    assert [route for route, example in EXAMPLES.items() if example.response is None] == [
+        WITHOUT_A_DOCUMENTED_RESPONSE
+    ]
 
 
 @pytest.mark.integration
@@ -79,6 +147,44 @@ async def test_a_route_answers_with_every_documented_member_in_its_documented_ty
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == "application/json"
     assert lacking(shape_of(exact(documented(route))), shape_of(exact(answer.text))) == []
+
+
+@pytest.mark.integration
+async def test_a_contact_changed_as_documented_has_the_documented_members_of_a_new_one(
+    in_process: InProcess,
+) -> None:
+    answer = await change_a_contact_verbatim(in_process.http)
+
+    assert answer.status_code == 200, answer.text
+    added = shape_of(exact(documented("POST /api/customers/:id/contacts")))
+    assert lacking(added, shape_of(exact(answer.text))) == []
+    assert members_of(answer.text).items() >= exact(requested(WITHOUT_A_DOCUMENTED_RESPONSE)).items()
+
+
+@pytest.mark.integration
+async def test_a_contact_is_removed_with_the_documented_words(in_process: InProcess) -> None:
+    answer = await remove_a_contact(in_process.http)
+
+    assert answer.json() == exact(documented("DELETE /api/customers/:id/contacts/:contact_id"))
+
+
+@pytest.mark.integration
+async def test_a_minimal_answer_to_the_documented_change_has_exactly_the_documented_members(
+    in_process: InProcess,
+) -> None:
+    path = await detail_taken_in(in_process.http)
+    headers = {**JSON, "Prefer": "return=minimal"}
+
+    answer = await in_process.http.put(path, content=requested("PUT /api/customers/:id"), headers=headers)
+
+    expected = documented("PUT /api/customers/:id")
+    assert shape_of(exact(answer.text)) == shape_of(exact(expected))
+    of_its_own = {"id", "updated_at"}
+    told, shown = members_of(expected), members_of(answer.text)
+    assert list(shown) == list(told)
+    assert {name: shown[name] for name in told.keys() - of_its_own} == {
+        name: told[name] for name in told.keys() - of_its_own
+    }
 
 
 @pytest.mark.integration
@@ -98,6 +204,20 @@ async def test_what_the_seed_sends_comes_back_as_it_was_sent(in_process: InProce
     (contact,) = sent.pop("contacts")
     assert {name: customer[name] for name in sent} == sent
     assert customer["contacts"][0].items() >= contact.items()
+
+
+@pytest.mark.integration
+async def test_what_the_seed_changes_is_changed(in_process: InProcess) -> None:
+    answer = await change_verbatim(in_process.http)
+
+    assert members_of(answer.text).items() >= exact(requested("PUT /api/customers/:id")).items()
+
+
+@pytest.mark.integration
+async def test_a_contact_that_the_seed_adds_is_the_one_that_was_sent(in_process: InProcess) -> None:
+    answer = await add_a_contact_verbatim(in_process.http)
+
+    assert members_of(answer.text).items() >= exact(requested("POST /api/customers/:id/contacts")).items()
 
 
 @pytest.mark.parametrize(

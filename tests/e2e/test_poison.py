@@ -126,9 +126,9 @@ async def test_an_id_used_again_for_another_body_is_set_aside_where_nobody_asked
     other = a_create()
 
     await app.publish(COMMANDS, first.key, first.value, first.headers)
-    await app.publish(COMMANDS, other.partition_key.encode(), other.to_json(), first.headers)
+    await app.publish(COMMANDS, other.record_key, other.to_json(), first.headers)
 
-    letter = await dead_letter_of(app, f"{COMMANDS}.customers.dlq", other.partition_key.encode())
+    letter = await dead_letter_of(app, f"{COMMANDS}.customers.dlq", other.record_key)
     assert letter.header["dlq_error"].startswith("message_id_reused: ")
     answer = await app.http.get(f"/api/customers/{other.customer_id}")
     assert answer.status_code == 404

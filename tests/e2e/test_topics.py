@@ -1,11 +1,9 @@
-from tests.support.builders import Body, a_contact_body, a_create, a_customer_body, a_record
+from tests.e2e.support import COMMANDS, EVENTS, STATE, a_customer, keyed, said
+from tests.support.builders import a_contact_body, a_create, a_customer_body, a_record
 from tests.support.eventually import eventually
 from tests.support.kafka import Published
 from tests.support.system import ApplicationUnderTest
 
-COMMANDS = "customers.customer.commands.v1"
-EVENTS = "customers.customer.events.v1"
-STATE = "customers.customer.state.v1"
 EVERYWHERE = {
     "ce_specversion": "1.0",
     "content-type": "application/json",
@@ -13,18 +11,7 @@ EVERYWHERE = {
 
 
 async def records_of(app: ApplicationUnderTest, topic: str, customer_id: str) -> list[Published]:
-    return await eventually(lambda: keyed(app, topic, customer_id))
-
-
-async def keyed(app: ApplicationUnderTest, topic: str, customer_id: str) -> list[Published]:
-    return [record for record in await app.records_of(topic) if record.key == customer_id.encode()]
-
-
-async def created(app: ApplicationUnderTest, **changes: object) -> Body:
-    answer = await app.http.post("/api/customers", json=a_customer_body(**changes))
-    assert answer.status_code == 201, answer.text
-    customer: Body = answer.json()["data"]
-    return customer
+    return await said(app, customer_id, count=1, topic=topic)
 
 
 async def test_a_create_is_a_command_on_its_topic_under_the_customer_it_makes(
@@ -56,7 +43,7 @@ async def test_a_create_is_a_command_on_its_topic_under_the_customer_it_makes(
 async def test_a_created_customer_is_said_once_as_an_event_that_names_its_cause(
     app: ApplicationUnderTest,
 ) -> None:
-    customer = await created(app, credit_limit=12.3, contacts=[a_contact_body()])
+    customer = await a_customer(app, credit_limit=12.3, contacts=[a_contact_body()])
 
     (event,) = await records_of(app, EVENTS, customer["id"])
 
@@ -79,7 +66,7 @@ async def test_a_created_customer_is_said_once_as_an_event_that_names_its_cause(
 
 
 async def test_a_created_customer_is_whole_on_the_compacted_topic(app: ApplicationUnderTest) -> None:
-    customer = await created(app, contacts=[a_contact_body()], notes="Pays on Fridays.")
+    customer = await a_customer(app, contacts=[a_contact_body()], notes="Pays on Fridays.")
 
     (state,) = await records_of(app, STATE, customer["id"])
 
@@ -94,7 +81,7 @@ async def test_a_repeat_of_a_key_is_said_no_second_time(app: ApplicationUnderTes
     body, key = a_customer_body(), {"Idempotency-Key": "once"}
     answers = [await app.http.post("/api/customers", json=body, headers=key) for _ in range(3)]
     customer_id = answers[0].json()["data"]["id"]
-    afterwards = await created(app)
+    afterwards = await a_customer(app)
     await records_of(app, EVENTS, afterwards["id"])
 
     assert len(await keyed(app, COMMANDS, customer_id)) == 3
@@ -117,7 +104,7 @@ async def test_a_customer_that_another_system_creates_by_a_record_is_served(
 
 
 async def test_a_refusal_that_nobody_awaits_is_said_as_an_event(app: ApplicationUnderTest) -> None:
-    customer = await created(app)
+    customer = await a_customer(app)
     record = a_record(a_create(customer_id=customer["id"]))
 
     await app.publish(record.topic, record.key, record.value, record.headers)

@@ -9,7 +9,18 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
-from shared.contracts.customers import CreateCustomer, GetCustomer
+from shared.contracts.customers.requests import (
+    AddContact,
+    CreateCustomer,
+    EraseCustomer,
+    ExportCustomer,
+    FindCustomers,
+    GetCustomer,
+    ImportCustomer,
+    RemoveContact,
+    UpdateContact,
+    UpdateCustomer,
+)
 from shared.ids import new_message_id, prefixed_id
 from shared.messaging import GATEWAY_REPLIES, Envelope, Headers, Message, timestamp, write_headers
 from tests.support.kafka import Published
@@ -20,6 +31,11 @@ Body = dict[str, Any]  # JSON: texts, numbers, lists, objects
 def a_customer_id() -> str:
     """One that no other test has."""
     return prefixed_id("cust", uuid4())
+
+
+def a_contact_id() -> str:
+    """One that no other test has."""
+    return prefixed_id("cont", uuid4())
 
 
 def an_address(**changes: object) -> Body:
@@ -79,6 +95,52 @@ def a_create(**changes: object) -> CreateCustomer:
     return CreateCustomer.model_validate(_changed(whole, changes))
 
 
+def an_import(**changes: object) -> ImportCustomer:
+    """A command that every member but the customer's id is set in."""
+    whole = {
+        **a_create().model_dump(exclude={"customer_id"}),
+        "external_ref": f"ERP-{uuid4().hex[:12]}",
+        "customer_since": datetime(2019, 3, 1, tzinfo=UTC),
+    }
+    return ImportCustomer.model_validate(_changed(whole, changes))
+
+
+def an_update(customer_id: str, **changes: object) -> UpdateCustomer:
+    """A command that changes what is named."""
+    return UpdateCustomer.model_validate({"customer_id": customer_id, **changes})
+
+
+def an_erasure(customer_id: str, **changes: object) -> EraseCustomer:
+    """A command that erases the customer."""
+    return EraseCustomer.model_validate({"customer_id": customer_id, **changes})
+
+
+def a_new_contact(customer_id: str, **changes: object) -> AddContact:
+    """A command that adds one more person."""
+    named = {"customer_id": customer_id, "contact_id": a_contact_id()}
+    return AddContact.model_validate(_changed({**named, **a_contact_body()}, changes))
+
+
+def a_changed_contact(customer_id: str, contact_id: str, **changes: object) -> UpdateContact:
+    """A command that changes what is named."""
+    return UpdateContact.model_validate({"customer_id": customer_id, "contact_id": contact_id, **changes})
+
+
+def a_removed_contact(customer_id: str, contact_id: str, **changes: object) -> RemoveContact:
+    """A command that removes the contact."""
+    return RemoveContact.model_validate({"customer_id": customer_id, "contact_id": contact_id, **changes})
+
+
+def a_find(**changes: object) -> FindCustomers:
+    """A query for the first page of all customers, unless it says otherwise."""
+    return FindCustomers.model_validate(changes)
+
+
+def an_export(customer_id: str) -> ExportCustomer:
+    """A query for all that is held about the customer."""
+    return ExportCustomer(customer_id=customer_id)
+
+
 def a_get(customer_id: str | None = None) -> GetCustomer:
     """A query for a customer, for one that is not there where none is named."""
     return GetCustomer(customer_id=customer_id or a_customer_id())
@@ -116,7 +178,7 @@ def a_record(message: Message, envelope: Envelope | None = None, offset: int = 0
     """The record of a message; nobody asks for an answer unless the envelope says so."""
     return Published(
         topic=message.topic.name,
-        key=message.partition_key.encode(),
+        key=message.record_key,
         value=message.to_json(),
         headers=write_headers(envelope or an_envelope(message)),
         offset=offset,

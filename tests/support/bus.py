@@ -86,7 +86,7 @@ class Bus:
         headers = write_headers(_envelope(request, asking, ask_id))
         try:
             async with asyncio.timeout(asking.deadline_s):
-                key = request.partition_key.encode()
+                key = request.record_key
                 await self.publish(request.topic.name, key, request.to_json(), headers)
                 answer: Answer[A] = await answered
         except TimeoutError:

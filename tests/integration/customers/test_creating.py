@@ -13,7 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.customers.handlers import create_customer
 from shared.consumer import Consumer, Context, Handlers
-from shared.contracts.customers import EVENTS, CreateCustomer, Customer, CustomerCreated
+from shared.contracts.customers.answers import Customer
+from shared.contracts.customers.events import CustomerCreated
+from shared.contracts.customers.requests import CreateCustomer
+from shared.contracts.customers.topics import EVENTS
 from shared.ids import derived_id
 from shared.messaging import Answer, Event, Message
 from tests.support.builders import (

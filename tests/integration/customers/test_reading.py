@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.consumer import Consumer
-from shared.contracts.customers import Customer
+from shared.contracts.customers.answers import Customer
 from shared.queries import BATCH_MAX, Queries
 from tests.support.builders import a_contact_body, a_create, a_get, a_record, an_asking_envelope, an_envelope
 from tests.support.mailbox import Mailbox

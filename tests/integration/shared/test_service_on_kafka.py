@@ -163,7 +163,7 @@ async def send(kafka: str, request: Request[Done], **headers: str) -> str:
     message_id = uuid4().hex
     envelope = Envelope(id=message_id, source="/elsewhere", type=request.type)
     given = [*write_headers(envelope), *((name, value.encode()) for name, value in headers.items())]
-    await publish(kafka, request.topic.name, request.partition_key.encode(), request.to_json(), given)
+    await publish(kafka, request.topic.name, request.record_key, request.to_json(), given)
     return message_id
 
 

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from services.customers.changes import take_in
-from shared.contracts.customers import CustomerCreated
+from shared.contracts.customers.events import CustomerCreated
 from shared.contracts.values import Contact
 from tests.support.builders import a_create
 

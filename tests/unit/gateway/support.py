@@ -120,9 +120,21 @@ class Gateway:
 
     def post(self, path: str, body: object, headers: Headers = ()) -> Response:
         """POST; bytes go as they are, anything else as JSON."""
-        return self.call(
-            "POST", path, headers, body if isinstance(body, bytes) else json.dumps(body).encode()
-        )
+        return self.call("POST", path, headers, _written(body))
+
+    def put(self, path: str, body: object, headers: Headers = ()) -> Response:
+        """PUT; bytes go as they are, anything else as JSON."""
+        return self.call("PUT", path, headers, _written(body))
+
+    def delete(self, path: str, headers: Headers = ()) -> Response:
+        """DELETE, without a body."""
+        return self.call("DELETE", path, headers)
+
+    @property
+    def command(self) -> Any:
+        """The one message that was asked, of whichever contract."""
+        ((message, _),) = self.bus.asked
+        return message
 
     def call(self, method: str, path: str, headers: Headers = (), body: bytes = b"") -> Response:
         """Any request whose body comes in one piece."""
@@ -160,6 +172,10 @@ class Gateway:
         asyncio.run(self.app(scope, receive, send))  # type: ignore[arg-type]
         lines = [(name.decode(), value.decode("latin-1")) for name, value in sent[0]["headers"]]
         return Response(sent[0]["status"], lines, b"".join(message["body"] for message in sent[1:]))
+
+
+def _written(body: object) -> bytes:
+    return body if isinstance(body, bytes) else json.dumps(body).encode()
 
 
 def assert_problem(response: Response, status: int, code: str) -> None:

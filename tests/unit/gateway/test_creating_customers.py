@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from services.gateway.requests import HttpRequest, command_id
-from shared.contracts.customers import CreateCustomer
+from shared.contracts.customers.requests import CreateCustomer
 from shared.errors import Refused
 from shared.messaging import Answer
 from tests.unit.gateway.support import ANSWER, Bus, Gateway, a_body, assert_problem

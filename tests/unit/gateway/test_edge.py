@@ -31,8 +31,10 @@ def test_an_unknown_route_is_404_whatever_the_method(gateway: Gateway, method: s
 @pytest.mark.parametrize(
     ("path", "known", "unknown"),
     [
-        ("/api/customers", {"POST"}, ["GET", "HEAD", "PUT", "PATCH", "DELETE", "TRACE", "BREW"]),
-        (ONE, {"GET", "HEAD"}, ["POST", "PUT", "PATCH", "DELETE", "BREW"]),
+        ("/api/customers", {"GET", "HEAD", "POST"}, ["PUT", "PATCH", "DELETE", "TRACE", "BREW"]),
+        (ONE, {"GET", "HEAD", "PUT"}, ["POST", "PATCH", "DELETE", "BREW"]),
+        (f"{ONE}/contacts", {"POST"}, ["GET", "HEAD", "PUT", "PATCH", "DELETE", "BREW"]),
+        (f"{ONE}/contacts/cont_1", {"PUT", "DELETE"}, ["GET", "HEAD", "POST", "PATCH", "BREW"]),
         ("/health/live", {"GET", "HEAD"}, ["POST", "DELETE"]),
     ],
 )
@@ -47,9 +49,19 @@ def test_a_known_route_names_the_methods_it_knows(
         assert method == "HEAD" or response.json["code"] == "method_not_allowed"
 
 
-def test_options_names_the_methods_without_asking(gateway: Gateway) -> None:
-    response = gateway.call("OPTIONS", ONE)
-    assert (response.status, response.headers["allow"]) == (204, "GET, HEAD, OPTIONS")
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/api/customers", "GET, HEAD, OPTIONS, POST"),
+        (ONE, "GET, HEAD, OPTIONS, PUT"),
+        (f"{ONE}/contacts", "OPTIONS, POST"),
+        (f"{ONE}/contacts/cont_1", "DELETE, OPTIONS, PUT"),
+        ("/health/ready", "GET, HEAD, OPTIONS"),
+    ],
+)
+def test_options_names_the_methods_without_asking(gateway: Gateway, path: str, allowed: str) -> None:
+    response = gateway.call("OPTIONS", path)
+    assert (response.status, response.headers["allow"], response.body) == (204, allowed, b"")
     assert not gateway.bus.asked
 
 

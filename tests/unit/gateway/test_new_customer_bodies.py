@@ -3,10 +3,11 @@ from typing import Any
 
 import pytest
 
-from services.gateway.bodies import SERVER_OWNED, SERVER_OWNED_OF_CONTACT, new_customer
+from services.gateway.contact_bodies import SERVER_OWNED as SERVER_OWNED_OF_CONTACT
+from services.gateway.customer_bodies import SERVER_OWNED, new_customer
 from services.gateway.decoding import decoded
 from services.gateway.problems import Problem
-from shared.contracts.customers import CreateCustomer
+from shared.contracts.customers.requests import CreateCustomer
 from tests.unit.gateway.support import a_body, an_address
 
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.contracts.customers import GetCustomer
+from shared.contracts.customers.requests import GetCustomer
 from shared.errors import Refused
 from tests.unit.gateway.support import Bus, Gateway, assert_problem
 

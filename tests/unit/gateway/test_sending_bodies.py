@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.contracts.customers import CreateCustomer
+from shared.contracts.customers.requests import CreateCustomer
 from tests.unit.gateway.support import Gateway, a_body, assert_problem
 
 PATH = "/api/customers"

@@ -17,6 +17,18 @@ def test_an_answer_that_does_not_come_is_504_and_for_a_write_of_unknown_outcome(
         assert advice in response.json["detail"]
 
 
+@pytest.mark.parametrize("headers", [WRITES, {}])
+@pytest.mark.parametrize(("method", "path"), [("PUT", ONE), ("DELETE", f"{ONE}/contacts/cont_1")])
+def test_a_write_that_may_be_repeated_says_so_and_speaks_of_no_key(
+    method: str, path: str, headers: dict[str, str]
+) -> None:
+    response = Gateway(Bus(DeadlineExceeded("slow"))).call(method, path, headers, b"{}")
+    assert_problem(response, 504, "upstream_timeout")
+    assert "whether the request was carried out is not known" in response.json["detail"]
+    assert "Repeat it" in response.json["detail"]
+    assert "Idempotency-Key" not in response.json["detail"]
+
+
 def test_a_read_without_an_answer_is_504_and_leaves_nothing_open() -> None:
     response = Gateway(Bus(DeadlineExceeded("customer.get.v1"))).get(ONE)
     assert_problem(response, 504, "upstream_timeout")

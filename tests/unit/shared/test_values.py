@@ -3,11 +3,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from email_validator import EmailNotValidError, validate_email
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from shared.contracts.customers import CreateCustomer, CustomerCreated
+from shared.contracts.customers.events import CustomerCreated
+from shared.contracts.customers.requests import CreateCustomer
 from shared.contracts.values import Address
 from shared.messaging import Poison
 from tests.support.builders import Body, a_contact_body, an_address
@@ -162,6 +164,21 @@ def test_what_the_rules_forbid_is_poison_with_the_code_of_its_rule(
     member: str, sent: object, fault: str
 ) -> None:
     assert faults_of(**{member: sent}) == [fault]
+
+
+LOCAL_PARTS = st.text("ab.1!'+_-\u00fc \"@", max_size=70)
+DOMAINS = st.text("ab.1-_\u00fc @[]", max_size=20) | st.sampled_from(["x.example", "b\u00fccher.example"])
+
+
+@given(local=LOCAL_PARTS, domain=DOMAINS)
+def test_an_address_is_judged_as_the_library_judges_it(local: str, domain: str) -> None:
+    address = f"{local}@{domain}"
+    try:
+        validate_email(address.strip(), check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        assert faults_of(email=address) == ["email: invalid_email"]
+    else:
+        assert decoded(email=address).email == address.strip()
 
 
 def test_all_faults_are_named_at_once() -> None:

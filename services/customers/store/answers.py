@@ -1,0 +1,125 @@
+"""Answers as expressions of SQL: one definition serves the tables and the rows a statement has written."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Select, cast, func, literal_column, select
+from sqlalchemy.types import Text
+
+_NO_MONEY: ColumnElement[Any] = literal_column("0.00")  # until orders and credit are there to own the figures
+_NO_ORDERS: ColumnElement[Any] = literal_column("0")
+_UTC: ColumnElement[str] = literal_column("'UTC'")
+_RFC_3339: ColumnElement[str] = literal_column("""'YYYY-MM-DD"T"HH24:MI:SS"Z"'""")
+_ONE: ColumnElement[int] = literal_column("1")
+_EMBEDDED = ("id", "name", "title", "email", "phone", "is_primary")
+
+
+def utc(at: ColumnElement[Any]) -> ColumnElement[str]:
+    """An instant as answers show it: without fractional seconds; null for null."""
+    return func.to_char(func.timezone(_UTC, at), _RFC_3339)
+
+
+def as_object(members: Select[Any]) -> ColumnElement[Any]:
+    """The one row of `members` as a JSON object."""
+    row = members.subquery("member")
+    return select(func.row_to_json(row.table_valued())).select_from(row).scalar_subquery()
+
+
+def as_list(elements: Select[Any]) -> ColumnElement[Any]:
+    """The rows of `elements` as a JSON array of objects, in their order."""
+    rows = elements.subquery("element")
+    return func.array_to_json(func.array(select(rows.table_valued()).select_from(rows).scalar_subquery()))
+
+
+def as_text(json: ColumnElement[Any]) -> ColumnElement[str]:
+    """JSON as what an answer carries."""
+    return cast(json, Text)
+
+
+def contacts_of(customer: FromClause, people: FromClause) -> ColumnElement[Any]:
+    """The embedded `Contact`s of a row of `customer` out of `people`, oldest first."""
+    embedded = select(*(people.c[name] for name in _EMBEDDED))
+    return as_list(_oldest_first(embedded, customer, people))
+
+
+def contacts_alone(customer: FromClause, people: FromClause) -> ColumnElement[Any]:
+    """The `CustomerContact`s of a row of `customer` out of `people`, oldest first."""
+    return as_list(_oldest_first(_alone(people), customer, people))
+
+
+def contact_alone(person: FromClause) -> ColumnElement[str]:
+    """The `CustomerContact` of a row of `person`, as JSON text."""
+    return as_text(as_object(_alone(person).correlate(person)))
+
+
+def in_full(customer: FromClause, people: FromClause) -> ColumnElement[Any]:
+    """The `Customer` of a row of `customer` with its rows of `people`."""
+    c = customer.c
+    members = select(
+        c.id,
+        c.name,
+        c.email,
+        c.phone,
+        c.fax,
+        c.website,
+        c.tax_id,
+        c.billing_address,
+        _shipping_address(customer),
+        contacts_of(customer, people).label("contacts"),
+        c.payment_terms,
+        c.currency,
+        c.credit_limit,
+        _NO_MONEY.label("current_balance"),
+        _rate(c.discount_rate).label("discount_rate"),
+        c.preferred_shipping,
+        utc(c.customer_since).label("customer_since"),
+        _NO_MONEY.label("lifetime_value"),
+        _NO_ORDERS.label("total_orders"),
+        c.is_active,
+        c.notes,
+        utc(c.created_at).label("created_at"),
+        utc(c.updated_at).label("updated_at"),
+        c.external_ref,
+    )
+    return as_object(members.correlate(customer))
+
+
+def summary(customer: FromClause) -> Select[Any]:
+    """The members of a `CustomerSummary` of each row of `customer`."""
+    c = customer.c
+    return select(
+        c.id,
+        c.name,
+        c.email,
+        c.phone,
+        c.website,
+        c.billing_address,
+        _shipping_address(customer),
+        c.payment_terms,
+        c.currency,
+        c.credit_limit,
+        _NO_MONEY.label("current_balance"),
+        utc(c.customer_since).label("customer_since"),
+        c.is_active,
+        utc(c.created_at).label("created_at"),
+        utc(c.updated_at).label("updated_at"),
+        c.external_ref,
+    )
+
+
+def _alone(people: FromClause) -> Select[Any]:
+    times = (utc(people.c[name]).label(name) for name in ("created_at", "updated_at"))
+    return select(*(people.c[name] for name in _EMBEDDED), people.c.customer_id, *times)
+
+
+def _oldest_first(contacts: Select[Any], customer: FromClause, people: FromClause) -> Select[Any]:
+    of_customer = contacts.where(people.c.customer_id == customer.c.id)
+    return of_customer.order_by(people.c.position).correlate(customer)
+
+
+def _shipping_address(customer: FromClause) -> ColumnElement[Any]:
+    return func.coalesce(customer.c.shipping_address, customer.c.billing_address).label("shipping_address")
+
+
+def _rate(rate: ColumnElement[Any]) -> ColumnElement[Any]:
+    """With one decimal, or two where it has two."""
+    return func.round(rate, func.greatest(_ONE, func.scale(func.trim_scale(rate))))

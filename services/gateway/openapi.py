@@ -1,0 +1,303 @@
+"""The OpenAPI 3.1 document of all routes, out of handlers and contracts; served at /schema/openapi.json."""
+
+import asyncio
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache, cached_property
+from http import HTTPStatus
+from typing import Any
+
+from litestar import HttpMethod, route
+from litestar.handlers import HTTPRouteHandler
+
+from services.gateway import contacts, customers, health
+from services.gateway.entity_tags import is_known, known_tags
+from services.gateway.headers import header_lines
+from services.gateway.http_schemas import answers_and_bodies, closed, problem_schemas
+from services.gateway.problems import KINDS, MEDIA_TYPE
+from services.gateway.representations import Reply, json_reply
+from services.gateway.requests import HttpRequest
+from shared.contracts.customers.requests import (
+    AddContact,
+    CreateCustomer,
+    FindCustomers,
+    GetCustomer,
+    RemoveContact,
+    UpdateContact,
+    UpdateCustomer,
+)
+from shared.contracts.examples import VALUES, example_of
+from shared.contracts.schemas import Schema, described, reference_to, schemas_of
+from shared.messaging import Command, Done, Query, Request, answer_type
+
+Object = dict[str, Any]  # JSON
+
+IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, PREFER = "Idempotency-Key", "If-Match", "If-None-Match", "Prefer"
+
+_REQUEST_HEADERS = {
+    IDEMPOTENCY_KEY: "1 to 255 visible ASCII characters, quoted or bare: a request that is sent again"
+    " under its key is carried out once at most.",
+    IF_MATCH: 'Change only where the customer is at one of these versions: `"c7-p42"`; only c counts.',
+    IF_NONE_MATCH: '304 where the client has it already: `"c7-p42"`.',
+    PREFER: "`return=minimal` answers only the id, what has changed, and `updated_at`.",
+    "X-Request-Id": "Comes back, and names the conversation on topics; at most 128 visible ASCII characters.",
+    "traceparent": "W3C trace context; continued on topics.",
+}
+_RESPONSE_HEADERS = {
+    "ETag": "The version, for If-None-Match and If-Match.",
+    "Location": "The path of what was created.",
+    "Cache-Control": "Who may keep the answer.",
+    "Idempotency-Replayed": "`true` where this is the kept answer to an earlier request.",
+    "Preference-Applied": "`return=minimal` where it was.",
+    "Retry-After": "Seconds.",
+    "Allow": "The methods that the path knows.",
+    "X-Request-Id": "The client's where it sent a valid one.",
+    "X-Content-Type-Options": "nosniff",
+}
+_IN_EVERY_RESPONSE = ("X-Request-Id", "X-Content-Type-Options")
+_OF_ALL = ("invalid_header", "internal_error")
+_OF_REQUESTS = ("invalid_parameter", "not_acceptable", "bus_unavailable", "shutting_down", "upstream_timeout")
+_OF_BODIES = (
+    *("malformed_json", "duplicate_member", "payload_too_large"),
+    *("unsupported_media_type", "validation_error"),
+)
+_STATUS = {"status": {"enum": ["ok", "unavailable"]}}
+_REASONS = {"reasons": {"type": "array", "items": {"type": "string"}}}
+_HEALTH: Schema = {"type": "object", "properties": _STATUS | _REASONS, "required": ["status"]}
+_REMOVED: Schema = {"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]}
+_SHOWN = {  # of a change only what the seed's example changes
+    "UpdateCustomer": ("name", "email", "credit_limit", "discount_rate", "is_active"),
+    "UpdateContact": ("title", "phone", "is_primary"),
+}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What the document says of a route, as far as its handler and its message do not say it themselves.
+
+    Attributes:
+        request: What a service is asked; None where nobody is.
+        headers: Of the request, beside those that any may have; what they lead to follows from them.
+    """
+
+    handler: HTTPRouteHandler
+    request: type[Request[Any]] | None = None
+    headers: tuple[str, ...] = ()
+
+    @cached_property
+    def method(self) -> str:
+        """In lower case; HEAD goes without saying."""
+        (method,) = self.handler.http_methods - {"HEAD"}
+        return str(method).lower()
+
+    @cached_property
+    def path(self) -> str:
+        """With parameters as OpenAPI writes them."""
+        (path,) = self.handler.paths
+        return ("/api" if self.request else "") + re.sub(r":\w+}", "}", path)
+
+    @cached_property
+    def has_etag(self) -> bool:
+        """Whether the answer tells its version."""
+        return bool({IF_NONE_MATCH, PREFER} & {*self.headers}) or self.request is CreateCustomer
+
+    @cached_property
+    def body(self) -> type[Command[Any]] | None:
+        """Whose members the request's body has."""
+        has_body = self.method in ("post", "put")
+        return self.request if has_body and self.request and issubclass(self.request, Command) else None
+
+    @cached_property
+    def codes(self) -> set[str]:
+        """All codes of problems it may end in; those of its message are in the message's docstring."""
+        refusals = set(re.findall(r"`(\w+)`", described(self.request).remarks)) if self.request else set()
+        found = {*_OF_ALL, *(_OF_REQUESTS if self.request else ()), *(_OF_BODIES if self.body else ())}
+        replays = {"idempotency_key_reused"} if IDEMPOTENCY_KEY in self.headers else set()
+        return found | replays | (refusals & KINDS.keys())
+
+
+@route("/schema/openapi.json", http_method=[HttpMethod.GET, HttpMethod.HEAD])
+async def get_openapi(request: HttpRequest) -> Reply:
+    """This document."""
+    body, tag = await asyncio.to_thread(_served)  # the first time takes a while
+    headers = [(b"etag", tag), (b"cache-control", b"no-cache")]
+    if is_known(tag, known_tags(header_lines(request.scope, b"if-none-match"))):
+        return Reply(304, headers)
+    return json_reply(200, body, headers)
+
+
+HANDLERS = (get_openapi,)
+OPERATIONS = (
+    Operation(customers.find_customers, FindCustomers),
+    Operation(customers.create_customer, CreateCustomer, headers=(IDEMPOTENCY_KEY,)),
+    Operation(customers.get_customer, GetCustomer, headers=(IF_NONE_MATCH,)),
+    Operation(customers.update_customer, UpdateCustomer, headers=(IF_MATCH, PREFER)),
+    Operation(contacts.add_contact, AddContact, headers=(IDEMPOTENCY_KEY, IF_MATCH)),
+    Operation(contacts.update_contact, UpdateContact, headers=(IF_MATCH,)),
+    Operation(contacts.remove_contact, RemoveContact, headers=(IF_MATCH,)),
+    Operation(health.get_liveness),
+    Operation(health.get_readiness),
+    Operation(get_openapi, headers=(IF_NONE_MATCH,)),
+)
+
+
+@cache
+def _served() -> tuple[bytes, bytes]:
+    body = json.dumps(openapi_document(), ensure_ascii=False, separators=(",", ":")).encode()
+    return body, b'"%b"' % hashlib.sha256(body).hexdigest()[:32].encode()
+
+
+def openapi_document() -> Object:
+    """The document, the same for the same code."""
+    asked = [operation.request for operation in OPERATIONS if operation.request]
+    bodies = [operation.body for operation in OPERATIONS if operation.body]
+    forms = answers_and_bodies((_answer(request) for request in asked), bodies)
+    paths: dict[str, Object] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method] = _operation(operation, forms)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Customers API",
+            "version": "1.0.0",
+            "description": "HEAD follows GET. Times are UTC. An unknown path is 404 `route_not_found`,"
+            " another method of a path 405 `method_not_allowed`. Answers may gain members.",
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": _components(closed(forms, [body.__name__ for body in bodies]) | problem_schemas()),
+    }
+
+
+def _components(schemas: dict[str, Schema]) -> Object:
+    text = {"schema": {"type": "string"}}
+    return {
+        "schemas": {name: schemas[name] for name in sorted(schemas)},
+        "parameters": {
+            name: {"name": name, "in": "header", "description": meaning, **text}
+            for name, meaning in _REQUEST_HEADERS.items()
+        },
+        "headers": {name: {"description": meaning, **text} for name, meaning in _RESPONSE_HEADERS.items()},
+        "responses": {
+            "RouteNotFound": _problem(404, {"route_not_found"}),
+            "MethodNotAllowed": _problem(405, {"method_not_allowed"}),
+        },
+    }
+
+
+def _answer(request: type[Request[Any]]) -> type[Any]:
+    return answer_type(request.model_construct())
+
+
+def _operation(operation: Operation, forms: dict[str, Schema]) -> Object:
+    body = {"requestBody": _body(operation.body.__name__, forms)} if operation.body else {}
+    return {
+        "operationId": operation.handler.handler_name,
+        "summary": operation.handler.fn.__doc__,
+        "parameters": _parameters(operation),
+        **body,
+        "responses": _responses(operation, forms),
+    }
+
+
+def _parameters(operation: Operation) -> list[Object]:
+    request = operation.request
+    members: Schema = schemas_of([request])[request.__name__]["properties"] if request else {}
+    in_path = re.findall(r"{(\w+)}", operation.path)
+    in_query = members.keys() - in_path if request and issubclass(request, Query) else ()
+    return [
+        *(_parameter(name, "path", members[name]) | {"required": True} for name in in_path),
+        *(_parameter(name, "query", members[name]) for name in members if name in in_query),
+        *_references("parameters", (*operation.headers, "X-Request-Id", "traceparent")).values(),
+    ]
+
+
+def _parameter(name: str, place: str, member: Schema) -> Object:
+    schema = {key: value for key, value in member.items() if key not in ("description", "anyOf")}
+    schema |= next(iter(member.get("anyOf", [{}])))
+    # what is null in a message is absent in a query
+    meaning = str(member.get("description", "")).replace("Null", "Absent")
+    about = {"description": meaning} if meaning else {}
+    return {"name": name, "in": place, **about, "schema": schema, "example": VALUES[name]}
+
+
+def _body(name: str, forms: dict[str, Schema]) -> Object:
+    example = example_of(name, forms)
+    shown = {member: example[member] for member in _SHOWN.get(name, tuple(example))}
+    return {
+        "required": True,
+        "content": {"application/json": {"schema": reference_to(name), "example": shown}},
+    }
+
+
+def _responses(operation: Operation, forms: dict[str, Schema]) -> Object:
+    responses = {201 if operation.method == "post" else 200: _success(operation, forms)}
+    if IF_NONE_MATCH in operation.headers:
+        responses[304] = {"description": "Not Modified", "headers": _headers("ETag", "Cache-Control")}
+    if operation.handler is health.get_readiness:
+        responses[503] = _success(operation, forms) | {"description": "Nobody can be asked now"}
+    for status in {KINDS[code].status for code in operation.codes}:
+        responses[status] = _problem(
+            status, {code for code in operation.codes if KINDS[code].status == status}
+        )
+    return {str(status): responses[status] for status in sorted(responses)}
+
+
+def _success(operation: Operation, forms: dict[str, Schema]) -> Object:
+    headers = [
+        *(["ETag"] if operation.has_etag else []),
+        *(["Cache-Control"] if operation.method == "get" else []),
+        *(["Location"] if operation.method == "post" else []),
+        *(["Idempotency-Replayed"] if IDEMPOTENCY_KEY in operation.headers else []),
+        *(["Preference-Applied"] if PREFER in operation.headers else []),
+    ]
+    status = 201 if operation.method == "post" else 200
+    return {
+        "description": HTTPStatus(status).phrase,
+        "headers": _headers(*headers),
+        "content": {"application/json": _content(operation, forms)},
+    }
+
+
+def _content(operation: Operation, forms: dict[str, Schema]) -> Object:
+    if operation.request is None:
+        return {"schema": _HEALTH if "health" in operation.path else {"type": "object"}}
+    answer = _answer(operation.request)
+    if answer is Done:
+        return {
+            "schema": _in_data(_REMOVED),
+            "example": {"data": {"message": "Contact successfully removed"}},
+        }
+    example = example_of(answer.__name__, forms)
+    if "data" in answer.model_fields:
+        return {"schema": reference_to(answer.__name__), "example": example}
+    schema = reference_to(answer.__name__)
+    if PREFER in operation.headers:
+        changed = {"properties": forms[answer.__name__]["properties"], "required": ["id", "updated_at"]}
+        schema = {"anyOf": [schema, {"type": "object", **changed}]}
+    return {"schema": _in_data(schema), "example": {"data": example}}
+
+
+def _in_data(schema: Schema) -> Schema:
+    return {"type": "object", "properties": {"data": schema}, "required": ["data"]}
+
+
+def _problem(status: int, codes: set[str]) -> Object:
+    told = {"properties": {"status": {"const": status}, "code": {"enum": sorted(codes)}}}
+    headers = {405: ("Allow",), 503: ("Retry-After",)}.get(status, ())
+    return {
+        "description": "; ".join(f"{KINDS[code].title} (`{code}`)" for code in sorted(codes)),
+        "headers": _headers("Cache-Control", *headers),
+        "content": {MEDIA_TYPE: {"schema": {"allOf": [reference_to("Problem"), told]}}},
+    }
+
+
+def _headers(*names: str) -> Object:
+    return _references("headers", (*names, *_IN_EVERY_RESPONSE))
+
+
+def _references(kind: str, names: Iterable[str]) -> Object:
+    return {name: {"$ref": f"#/components/{kind}/{name}"} for name in names}

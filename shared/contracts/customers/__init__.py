@@ -1,0 +1,1 @@
+"""What customers owns: its topics, the requests it answers, the events and the state it says."""
