@@ -3,6 +3,11 @@
 BIN := .venv/bin
 SYNCED := .venv/.synced
 PYTEST := $(BIN)/pytest -n 2
+COMPOSE := docker compose
+TEST_COMPOSE := GATEWAY_PORT=18000 docker compose --project-name customers-api-test \
+	--file docker-compose.yml --file tests/compose/published.yml
+TEST_COMPOSED := TEST_COMPOSE="env $(TEST_COMPOSE)" TEST_GATEWAY_URL=http://127.0.0.1:18000 \
+	TEST_KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:19092
 UV := $(shell command -v uv 2>/dev/null)
 ifeq ($(UV),)
 UV := .uv/bin/uv
@@ -14,7 +19,7 @@ export UV_COMPILE_BYTECODE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help sync run stop reset status logs check format test test-unit test-integration test-e2e bench docs
+.PHONY: help sync up down test-compose run stop reset status logs check format test test-unit test-integration test-e2e bench docs
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +43,13 @@ status: $(SYNCED) ## Show what runs, since when, and whether it is healthy
 
 logs: $(SYNCED) ## Show and follow the logs (one process: make logs NAME=customers-0)
 	@$(BIN)/customers-api logs $(NAME)
+
+up: ## Start everything in containers (docker compose) and wait until it is ready
+	$(COMPOSE) up --build --wait
+	@echo "The gateway serves at http://127.0.0.1:$(or $(GATEWAY_PORT),8000); \`docker compose logs --follow\` shows what it does."
+
+down: ## Stop the containers; their data stays
+	$(COMPOSE) down
 
 check: $(SYNCED) ## Check format, lint, types, import rules and spelling
 	$(BIN)/ruff format --check .
@@ -64,6 +76,12 @@ test-e2e: $(SYNCED) ## Run the tests that speak HTTP only
 
 docs: $(SYNCED) ## Write docs/openapi.json, docs/asyncapi.yaml and docs/messages.md out of the code
 	$(BIN)/python -m ops.documents.writing
+
+test-compose: $(SYNCED) ## Run the end-to-end tests on containers of their own, and kill each of them
+	@trap '$(TEST_COMPOSE) down --volumes --timeout 5' EXIT; \
+	$(TEST_COMPOSE) up --build --wait \
+	&& $(TEST_COMPOSED) $(PYTEST) tests/e2e -m composed \
+	&& $(TEST_COMPOSED) $(BIN)/pytest tests/compose
 
 bench: $(SYNCED) ## Measure what a request costs, and how long one waits when a process is killed
 	$(BIN)/python -m bench.shape

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops import processes
-from ops.heartbeats import is_stale, read_heartbeat
 from ops.processes import Program
 from ops.state import Record, utc_now
+from shared.heartbeats import is_stale, read_heartbeat
 
 LOOK_INTERVAL_S = 0.5
 READY_INTERVAL_S = 0.03

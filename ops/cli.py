@@ -46,7 +46,15 @@ def reset() -> None:
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
-    """Show what runs, since when, and whether it is healthy; exit code 0 only if all is."""
+    """Show what runs, since when, and whether it is healthy; exit code 0 only if all is.
+
+    Within an installation of containers (GATEWAY_URL is set): the gateway's readiness, the members and lag of
+    each consumer group, and the oldest row of each outbox.
+    """
+    if gateway_url := os.environ.get("GATEWAY_URL"):
+        from ops import installation
+
+        raise typer.Exit(installation.status(_settings(), gateway_url, as_json))
     from ops import status as verb
 
     raise typer.Exit(verb.status(_settings(), as_json))
@@ -111,3 +119,7 @@ def _settings() -> Settings:
     except SettingsInvalid as error:
         typer.secho(str(error), err=True, fg="red")
         raise typer.Exit(2) from None
+
+
+if __name__ == "__main__":
+    main()

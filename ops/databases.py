@@ -1,4 +1,4 @@
-"""One database per service in the embedded PostgreSQL, with two roles that can do no more than they must.
+"""One database per service, with two roles that can do no more than they must.
 
 `<service>_owner` owns the database and runs migrations; `<service>` reads and writes rows.
 """
@@ -40,13 +40,15 @@ class Superuser:
 
     port: int
     password: str
+    host: str = HOST
+    user: str = "postgres"
 
     async def connect(self, database: str = "postgres", timeout_s: float = 5.0) -> Any:
         """A connection (asyncpg's, which has no types)."""
         return await asyncpg.connect(
-            host=HOST,
+            host=self.host,
             port=self.port,
-            user="postgres",
+            user=self.user,
             password=self.password,
             database=database,
             timeout=timeout_s,
@@ -90,12 +92,12 @@ async def close_to_all(server: Superuser) -> None:
         await connection.close()
 
 
-def urls(port: int, name: str, passwords: tuple[str, str]) -> DatabaseUrls:
+def urls(port: int, name: str, passwords: tuple[str, str], host: str = HOST) -> DatabaseUrls:
     """What the service and its migrations connect with; passwords: the runtime role's and the owner's."""
     runtime, owner = (quote(password) for password in passwords)
     return DatabaseUrls(
-        runtime=f"postgresql://{name}:{runtime}@{HOST}:{port}/{name}",
-        owner=f"postgresql://{name}_owner:{owner}@{HOST}:{port}/{name}",
+        runtime=f"postgresql://{name}:{runtime}@{host}:{port}/{name}",
+        owner=f"postgresql://{name}_owner:{owner}@{host}:{port}/{name}",
     )
 
 

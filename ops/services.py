@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ops.children import Kind
-from ops.heartbeats import read_heartbeat
 from ops.processes import Program, inherited_environment, python
 from ops.settings import DatabaseUrls
+from shared.heartbeats import read_heartbeat
 
 # Only our own broker allows less than 6000 (group.min.session.timeout.ms).
 SESSION_TIMEOUT_MS = "3000"

@@ -10,12 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from ops import processes
-from ops.heartbeats import read_heartbeat, why_unhealthy
 from ops.kafka import KafkaServer
 from ops.output import console
 from ops.postgres import PostgresServer
 from ops.settings import Settings
 from ops.state import Record, StateFolder
+from shared.heartbeats import read_heartbeat, why_unhealthy
 
 
 @dataclass(frozen=True)

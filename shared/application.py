@@ -15,6 +15,7 @@ from faststream.kafka import KafkaBroker
 
 from shared import database, memory
 from shared.consumer import Consumer, Handlers
+from shared.heartbeats import beat
 from shared.kafka import (
     CONSUMER_SETTINGS,
     HEARTBEAT_INTERVAL_MS,
@@ -29,7 +30,7 @@ from shared.outbox import Outgoing, Relay
 from shared.queries import Queries
 from shared.settings import ServiceSettings
 from shared.subscription import CommandSubscription, QuerySubscription
-from shared.telemetry import beat, configure_logging
+from shared.telemetry import configure_logging
 from shared.watchdog import Watchdog
 
 OTHER_CONNECTIONS = 6  # beside one for each transaction: the relay's, the probe's, and four for reads

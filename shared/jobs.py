@@ -8,6 +8,7 @@ from pathlib import Path
 from shared import contracts
 from shared.database import migrate
 from shared.kafka import create_topics
+from shared.settings import read
 
 USAGE = "usage: python -m shared.jobs topics | migrate SERVICE"
 
@@ -31,8 +32,8 @@ def run_job(arguments: list[str]) -> None:
 
 
 def _needed(variable: str) -> str:
-    value = os.environ.get(variable)
-    if not value:
+    value = read(variable, os.environ)
+    if value is None:
         raise SystemExit(f"{variable} is not set")
     return value
 

@@ -1,15 +1,10 @@
-"""What a process tells of itself: log events with fields, and a heartbeat file with its readiness."""
+"""The log of a process: events with fields, one JSON object a line, of its libraries too."""
 
-import asyncio
-import json
 import logging
-import os
 import sys
-import time
 import traceback
-from collections.abc import Callable, MutableMapping
+from collections.abc import MutableMapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,7 +12,6 @@ import structlog
 
 from shared.messaging import timestamp
 
-BEAT_EVERY_S = 1.0
 QUIET_LOGGERS = {
     "aiokafka": logging.CRITICAL,  # repeats itself dozens of times a second while the broker is away
     "faststream": logging.WARNING,
@@ -74,25 +68,3 @@ def configure_logging(process: str, level: str) -> None:
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
     for name, threshold in QUIET_LOGGERS.items():
         logging.getLogger(name).setLevel(threshold)
-
-
-async def beat(file: Path, faults: Callable[[], list[str]]) -> None:
-    """Write the heartbeat each second, for ever: who this is, since when, and why it is not ready, if so.
-
-    Whoever supervises the process takes a heartbeat older than ten seconds for a process that has stopped
-    working.
-    """
-    started_at = datetime.now(UTC).isoformat(timespec="seconds")
-    while True:
-        reasons = faults()
-        beat_now = {
-            "pid": os.getpid(),
-            "started_at": started_at,
-            "at": time.time(),
-            "ready": not reasons,
-            "reasons": reasons,
-        }
-        unfinished = file.with_suffix(f".{os.getpid()}")
-        unfinished.write_text(json.dumps(beat_now))
-        unfinished.replace(file)
-        await asyncio.sleep(BEAT_EVERY_S if beat_now["ready"] else BEAT_EVERY_S / 10)

@@ -11,7 +11,18 @@ from tests.support import servers, system
 from tests.support.postgres import Database, fresh_database
 from tests.support.system import ApplicationUnderTest, Composed, InProcess
 
+collect_ignore = [] if os.environ.get("TEST_COMPOSE") else ["compose"]  # `make test-compose` runs them
+
 LONG_TIMEOUT = pytest.mark.timeout(180)  # of the first of them, which may have to await the servers' start
+
+
+def pytest_configure() -> None:
+    servers.begin_run()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for name, kind in servers.in_use().items():
+        terminalreporter.write_line(f"{name}: {kind}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -14,9 +14,10 @@ from services.gateway.problems import EXCEPTION_HANDLERS
 from services.gateway.requests import refuse_unacceptable
 from services.gateway.settings import GatewaySettings
 from shared import memory
+from shared.heartbeats import beat
 from shared.messaging import GATEWAY_REPLIES
 from shared.rpc import KafkaRpc, Rpc
-from shared.telemetry import beat, configure_logging
+from shared.telemetry import configure_logging
 
 
 def create_app(settings: GatewaySettings | None = None, rpc: Rpc | None = None) -> Litestar:

@@ -2,8 +2,6 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,12 +12,18 @@ from sqlalchemy import text
 
 from ops.local import LocalStack
 from ops.settings import Settings
-from shared.contracts.customers.events import CustomerCreated, CustomerState
-from shared.contracts.customers.topics import EVENTS, STATE
 from shared.database import new_engine
-from tests.support.builders import a_customer_body
 from tests.support.eventually import eventually
-from tests.support.kafka import Published, records_of
+from tests.support.kafka import Published
+from tests.support.load import (
+    BROKEN_OFF,
+    HEALED_WITHIN_S,
+    assert_said_once,
+    client,
+    clients_of,
+    created,
+    distinct,
+)
 
 pytestmark = [
     pytest.mark.composed,
@@ -27,12 +31,8 @@ pytestmark = [
 ]
 
 CREATES = 500
-CONNECTIONS = 64
-HEALED_WITHIN_S = 60.0
 DEFINITE = {200, 201, 503, 504}
-CLIENTS = 16
 BOTH_OF_EACH = ("customers-0", "gateway-0", "customers-1", "gateway-1")
-BROKEN_OFF = {"RemoteProtocolError", "ReadError", "WriteError"}  # by the end of the process at the other side
 
 
 @pytest.fixture
@@ -51,71 +51,8 @@ async def stack(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 @pytest.fixture
 async def http(stack: LocalStack) -> AsyncIterator[httpx.AsyncClient]:
-    limits = httpx.Limits(max_connections=CONNECTIONS)
-    timeout = httpx.Timeout(30, pool=None)  # they queue for a connection as long as the test takes
-    async with httpx.AsyncClient(base_url=stack.gateway_url, timeout=timeout, limits=limits) as http:
+    async with client(stack.gateway_url) as http:
         yield http
-
-
-async def created(http: httpx.AsyncClient, key: str, seen: Counter[int | str]) -> str:
-    """Repeat the create until it is answered, as a client would; the customer's id."""
-
-    async def once() -> httpx.Response | None:
-        try:
-            answer = await http.post(
-                "/api/customers", json=a_customer_body(), headers={"Idempotency-Key": key}
-            )
-        except httpx.TransportError as broken:  # then nothing is known, and the key is sent again
-            seen[type(broken).__name__] += 1
-            return None
-        seen[answer.status_code] += 1
-        return answer
-
-    answer = await eventually(
-        once, lambda answer: answer is not None and answer.status_code == 201, HEALED_WITHIN_S
-    )
-    assert answer is not None
-    customer_id: str = answer.json()["data"]["id"]
-    return customer_id
-
-
-@dataclass
-class Load:
-    """What clients have seen that create customers and read them, one after the other."""
-
-    seen: Counter[int | str] = field(default_factory=Counter)
-    ids: list[str] = field(default_factory=list)
-
-    async def goes_on(self, creates: int) -> None:
-        """Wait until so many more were created."""
-        reached = len(self.ids) + creates
-        await eventually(lambda: len(self.ids) >= reached, within_s=HEALED_WITHIN_S)
-
-
-@asynccontextmanager
-async def clients_of(http: httpx.AsyncClient) -> AsyncIterator[Load]:
-    load = Load()
-    stop = asyncio.Event()
-
-    async def client() -> None:
-        while not stop.is_set():
-            load.ids.append(await created(http, uuid4().hex, load.seen))
-            await read(http, load.ids[-1], load.seen)
-
-    async with asyncio.TaskGroup() as clients:
-        for _ in range(CLIENTS):
-            clients.create_task(client())
-        try:
-            yield load
-        finally:
-            stop.set()
-
-
-async def read(http: httpx.AsyncClient, customer_id: str, seen: Counter[int | str]) -> None:
-    try:
-        seen[(await http.get(f"/api/customers/{customer_id}")).status_code] += 1
-    except httpx.TransportError as broken:
-        seen[type(broken).__name__] += 1
 
 
 async def outbox_is_empty(stack: LocalStack) -> bool:
@@ -130,28 +67,11 @@ async def count(stack: LocalStack, table: str) -> int:
     return counted
 
 
-def distinct(records: list[Published], event_type: str) -> Counter[str]:
-    """How many different messages of a type there are for each customer; a repeat has the same id."""
-    ids = {
-        (str(each.json["customer_id"]), each.header["ce_id"]) for each in records if is_of(each, event_type)
-    }
-    return Counter(customer for customer, _ in ids)
-
-
-def is_of(record: Published, event_type: str) -> bool:
-    return record.header["ce_type"] == event_type
-
-
 async def assert_one_of_each(stack: LocalStack, ids: list[str]) -> None:
     """One customer, one event and one state record for each id, and nothing else."""
-    assert len(set(ids)) == len(ids)
     await eventually(lambda: outbox_is_empty(stack), within_s=HEALED_WITHIN_S)
     assert await count(stack, "customers") == len(ids)
-    once_each = Counter(ids)
-    events = await records_of(stack.kafka_bootstrap_servers, EVENTS.name)
-    assert distinct(events, CustomerCreated.type) == once_each
-    states = await records_of(stack.kafka_bootstrap_servers, STATE.name)
-    assert distinct(states, CustomerState.type) == once_each
+    await assert_said_once(stack.kafka_bootstrap_servers, ids)
 
 
 @pytest.mark.parametrize("stack", [1, 2], indirect=True, ids=["one-process-each", "two-processes-each"])

@@ -2,7 +2,8 @@
 
 `python -m tests.support.keeper postgres|kafka|stack FOLDER PID` goes on in the background; it looks whether
 the process PID lives, so it does not matter how the run ends. It says on standard output, as JSON, the
-`address` or the `failure`, and then closes it. The stack uses the servers that the environment names.
+`address` and the `kind`, or the `failure`, and then closes it. The stack uses the servers that the
+environment names.
 """
 
 import asyncio
@@ -15,32 +16,48 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import psutil
 
 from ops.ports import HOST
 from ops.servers import kafka, postgres
 from ops.state import StateFolder
+from tests.support import containers
+from tests.support.containers import NoContainer
 
 LOOK_EVERY_S = 0.2
+EMBEDDED = "embedded, for no Docker engine answers that has its image"
+
+
+class Kept(NamedTuple):
+    """What is kept: where it is, and what it is."""
+
+    address: str
+    kind: str
 
 
 @asynccontextmanager
-async def _postgres(folder: Path) -> AsyncIterator[str]:
+async def _postgres(folder: Path) -> AsyncIterator[Kept]:
+    with suppress(NoContainer), containers.postgres() as url:
+        yield Kept(url, "in a container")
+        return
     async with postgres(folder) as server:
         password = json.loads(StateFolder(folder).secrets.read_bytes())["postgres"]
-        yield f"postgresql://postgres:{password}@{HOST}:{server.port}/postgres"
+        yield Kept(f"postgresql://postgres:{password}@{HOST}:{server.port}/postgres", EMBEDDED)
 
 
 @asynccontextmanager
-async def _kafka(folder: Path) -> AsyncIterator[str]:
+async def _kafka(folder: Path) -> AsyncIterator[Kept]:
+    with suppress(NoContainer), containers.kafka() as bootstrap_servers:
+        yield Kept(bootstrap_servers, "in a container")
+        return
     async with kafka(folder) as server:
-        yield server.bootstrap_servers
+        yield Kept(server.bootstrap_servers, EMBEDDED)
 
 
 @asynccontextmanager
-async def _stack(folder: Path) -> AsyncIterator[str]:
+async def _stack(folder: Path) -> AsyncIterator[Kept]:
     from tests.support import servers, system  # slow to import, and the others need none of it
     from tests.support.postgres import fresh_database
 
@@ -48,7 +65,7 @@ async def _stack(folder: Path) -> AsyncIterator[str]:
         fresh_database(servers.postgres_url(), "customers") as database,
         system.a_stack(folder, servers.kafka_bootstrap_servers(), database) as stack,
     ):
-        yield stack.gateway_url
+        yield Kept(stack.gateway_url, "processes")
 
 
 OPENED = {"postgres": _postgres, "kafka": _kafka, "stack": _stack}
@@ -78,8 +95,8 @@ async def keep(kind: str, folder: Path, controller: int) -> None:
 
 async def _serve(kind: str, folder: Path) -> None:
     try:
-        async with OPENED[kind](folder / kind) as address:
-            _say({"address": address})
+        async with OPENED[kind](folder / kind) as kept:
+            _say(kept._asdict())
             await asyncio.Event().wait()
     except Exception as error:  # whatever it is, those who wait are told
         _say({"failure": f"{type(error).__name__}: {error}"})

@@ -9,13 +9,12 @@ import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 from uuid import uuid4
 
-import asyncpg
-
 from ops import databases
+from ops.databases import Superuser
+from ops.ports import HOST
 from shared.database import migrate
 from tests.support.servers import PROJECT
 
@@ -29,17 +28,6 @@ class Database:
     name: str
     runtime: str
     owner: str
-
-
-@dataclass(frozen=True)
-class _Superuser(databases.Superuser):
-    """The superuser of any server, not only of one on this machine."""
-
-    url: str
-
-    async def connect(self, database: str = "postgres", timeout_s: float = 5.0) -> Any:
-        """A connection (asyncpg's, which has no types)."""
-        return await asyncpg.connect(self.url, database=database, timeout=timeout_s)
 
 
 @asynccontextmanager
@@ -111,12 +99,17 @@ def _password(superuser_url: str, role: str) -> str:
     return hashlib.sha256(f"{urlsplit(superuser_url).password} {role}".encode()).hexdigest()[:40]
 
 
-def _superuser(url: str) -> _Superuser:
+def _superuser(url: str) -> Superuser:
     parts = urlsplit(url)
-    return _Superuser(port=parts.port or 5432, password=parts.password or "", url=url)
+    return Superuser(
+        port=parts.port or 5432,
+        password=unquote(parts.password or ""),
+        host=parts.hostname or HOST,
+        user=parts.username or "postgres",
+    )
 
 
-async def _executed(server: _Superuser, *statements: str) -> None:
+async def _executed(server: Superuser, *statements: str) -> None:
     db = await server.connect()
     try:
         for statement in statements:

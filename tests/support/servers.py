@@ -1,4 +1,6 @@
-"""Which PostgreSQL and which Kafka the tests use: those that the environment names, else embedded ones.
+"""Which PostgreSQL and which Kafka the tests use.
+
+Those that the environment names, else containers where a Docker engine answers, else embedded ones.
 
 Nothing is started before the first test needs it. What is started is shared by all workers of one run of
 pytest and ends with the run: `tests.support.keeper` runs it in a process of its own. So it is with the whole
@@ -39,7 +41,7 @@ def postgres_url() -> str:
     Raises:
         Missing: there is none.
     """
-    return os.environ.get("TEST_POSTGRES_URL") or _embedded("postgres")
+    return os.environ.get("TEST_POSTGRES_URL") or _kept("postgres")
 
 
 def kafka_bootstrap_servers() -> str:
@@ -48,7 +50,7 @@ def kafka_bootstrap_servers() -> str:
     Raises:
         Missing: there is none.
     """
-    return os.environ.get("TEST_KAFKA_BOOTSTRAP_SERVERS") or _embedded("kafka")
+    return os.environ.get("TEST_KAFKA_BOOTSTRAP_SERVERS") or _kept("kafka")
 
 
 def gateway_url() -> str:
@@ -58,24 +60,39 @@ def gateway_url() -> str:
         Missing: there is no server for it.
         NotStarted: the system itself does not start.
     """
-    named = {"TEST_POSTGRES_URL": postgres_url(), "TEST_KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap_servers()}
+    if named := os.environ.get("TEST_GATEWAY_URL"):
+        return named
+    servers = {"TEST_POSTGRES_URL": postgres_url(), "TEST_KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap_servers()}
     try:
-        return _embedded("stack", tuple(named.items()))
+        return _kept("stack", tuple(servers.items()))
     except Missing as error:
         raise NotStarted(str(error)) from None
+
+
+def begin_run() -> None:
+    """Name the run, before its workers start: what they share is found under the name."""
+    os.environ.setdefault("TEST_RUN", uuid.uuid4().hex[:12])
+
+
+def in_use() -> dict[str, str]:
+    """What this run has started, by kind, and what it is: a container, or embedded."""
+    told = {file.stem: json.loads(file.read_bytes()) for file in sorted(_folder().glob("*.json"))}
+    return {name: answer.get("kind", "not started") for name, answer in told.items()}
+
+
+def _folder() -> Path:
+    return Path(tempfile.gettempdir()) / f"customers-api-tests-{os.environ['TEST_RUN']}"
 
 
 @cache
 def _run_folder() -> Path:
     """A folder that all workers of this run share; the last keeper deletes it after the run."""
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
-    folder = Path(tempfile.gettempdir()) / f"customers-api-tests-{run[:12]}"
-    folder.mkdir(mode=0o711, exist_ok=True)
-    return folder
+    _folder().mkdir(mode=0o711, exist_ok=True)
+    return _folder()
 
 
 @cache
-def _embedded(kind: Kind, environment: tuple[tuple[str, str], ...] = ()) -> str:
+def _kept(kind: Kind, environment: tuple[tuple[str, str], ...] = ()) -> str:
     told = _run_folder() / f"{kind}.json"
     with (_run_folder() / f"{kind}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from ops.children import Kind
-from ops.heartbeats import read_heartbeat
 from ops.processes import Program, inherited_environment, python
+from shared.heartbeats import read_heartbeat
 
 FOLDER = Path(__file__).parent
 

@@ -1,8 +1,10 @@
 import json
+import time
+from pathlib import Path
 
 import pytest
 
-from ops.heartbeats import Heartbeat, is_stale, read_heartbeat, why_unhealthy
+from shared.heartbeats import Heartbeat, is_stale, main, read_heartbeat, why_unhealthy
 
 LIMITS = (10.0, 60.0)
 
@@ -54,3 +56,24 @@ def test_the_first_heartbeat_has_a_limit_of_its_own(now, stale):
 )
 def test_the_reason_is_told_for_people(heartbeat, why):
     assert why_unhealthy(heartbeat, now=1000.0, limit_s=10.0) == why
+
+
+@pytest.mark.parametrize(
+    ("reasons", "age_s", "said"),
+    [
+        ([], 0, 0),
+        (["kafka does not answer"], 0, "kafka does not answer"),
+        ([], 20, "last heartbeat 20 s ago"),
+    ],
+)
+def test_the_check_of_a_container_ends_with_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reasons: list[str], age_s: float, said: int | str
+) -> None:
+    file = tmp_path / "health.json"
+    monkeypatch.setenv("HEALTH_FILE", str(file))
+    file.write_text(json.dumps({"at": time.time() - age_s, "ready": not reasons, "reasons": reasons}))
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == said

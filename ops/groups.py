@@ -1,0 +1,96 @@
+"""Consumer groups as the broker sees them: how many members each has, and how far behind it is."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import stamina
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient, CoordinationType
+from aiokafka.errors import GroupCoordinatorNotAvailableError
+from aiokafka.protocol.admin import DescribeGroupsRequest_v1, DescribeGroupsRequest_v2
+from aiokafka.protocol.api import Request
+
+from shared.kafka import PARTITIONS, REQUEST_TIMEOUT_MS
+from shared.messaging import Topic
+
+STABLE = "Stable"
+COORDINATED_WITHIN_S = 20.0
+NOT_YET = GroupCoordinatorNotAvailableError  # of a broker that no group has asked for anything yet
+
+
+@dataclass(frozen=True)
+class Group:
+    """A consumer group now.
+
+    state: as the broker calls it; `Stable` where its members have their partitions.
+    lag: records it has not finished, over all its topics.
+    """
+
+    name: str
+    members: int
+    state: str
+    lag: int
+
+
+class _DescribeGroups(Request[DescribeGroupsRequest_v1 | DescribeGroupsRequest_v2]):  # type: ignore[misc]  # aiokafka has no types
+    """aiokafka's own asks for version 3, whose answer it cannot read as soon as a group has members."""
+
+    API_KEY = 15
+
+    def __init__(self, groups: list[str]) -> None:
+        self._groups = groups
+
+    def build(self, request_struct_class: Any) -> Any:
+        """The request in the version that both sides know."""
+        return request_struct_class(self._groups)
+
+
+async def groups(bootstrap_servers: str, topics: Iterable[Topic]) -> list[Group]:
+    """Every group that is declared to read one of `topics`, by name.
+
+    Raises:
+        KafkaError: the broker does not answer.
+    """
+    read = {name: [topic.name for topic in topics if name in topic.groups] for name in _names(topics)}
+    client: Any = AIOKafkaClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=REQUEST_TIMEOUT_MS)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=REQUEST_TIMEOUT_MS)
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, request_timeout_ms=REQUEST_TIMEOUT_MS)
+    try:
+        await asyncio.gather(client.bootstrap(), admin.start(), consumer.start())
+        return [
+            Group(name, *await _members(client, name), lag=await _lag(admin, consumer, name, read[name]))
+            for name in sorted(read)
+        ]
+    finally:
+        await asyncio.gather(client.close(), admin.close(), consumer.stop(), return_exceptions=True)
+
+
+def _names(topics: Iterable[Topic]) -> set[str]:
+    return {name for topic in topics for name in topic.groups}
+
+
+async def _members(client: Any, group: str) -> tuple[int, str]:
+    coordinator = None
+    async for attempt in stamina.retry_context(
+        on=NOT_YET, timeout=COORDINATED_WITHIN_S, attempts=None, wait_max=0.5
+    ):
+        with attempt:
+            coordinator = await client.coordinator_lookup(CoordinationType.GROUP, group)
+    response = await client.send(coordinator, _DescribeGroups([group]))
+    _, _, state, _, _, members = response.groups[0]
+    return len(members), state
+
+
+async def _lag(admin: Any, consumer: Any, group: str, topics: list[str]) -> int:
+    partitions = [TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)]
+    first, end, committed = await asyncio.gather(
+        consumer.beginning_offsets(partitions),
+        consumer.end_offsets(partitions),
+        admin.list_consumer_group_offsets(group, partitions=partitions),
+    )
+    # a partition without a commit is read from its beginning
+    done = {each: max(committed[each].offset, first[each]) for each in partitions}
+    return sum(end[each] - done[each] for each in partitions)
