@@ -8,11 +8,11 @@ FROM ${UV} AS uv
 
 FROM ${PYTHON} AS build
 COPY --from=uv /uv /usr/local/bin/uv
-ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
+ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_CACHE_DIR=/cache
 WORKDIR /app
 ARG SERVICE
 # What the image needs from outside changes seldom: it has a layer of its own.
-RUN --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=cache,target=/cache \
     --mount=type=bind,source=pyproject.toml,target=pyproject.toml \
     --mount=type=bind,source=uv.lock,target=uv.lock \
     case ${SERVICE:?docker build --build-arg SERVICE=…} in gateway|ops) extra=$SERVICE ;; *) extra=service ;; esac; \

@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import Any, TypeVar
 
 import structlog
@@ -131,9 +132,11 @@ def keep_clients_quiet() -> None:
 
 
 async def _relay_once_it_is_there(asked: Rpc, request: Request[A], asking: Asking) -> Answer[A]:
+    given_up_at = monotonic() + asking.deadline_s
     while True:
+        left = asking._replace(deadline_s=max(0.0, given_up_at - monotonic()))
         try:
-            return await asked.relay(request, asking)
+            return await asked.relay(request, left)
         except Unavailable:  # nothing was sent
             await asyncio.sleep(ASK_AGAIN_AFTER_S)
 

@@ -1,7 +1,7 @@
 """The verb `erase`: have a customer erased, and say what came of it."""
 
 import asyncio
-import sys
+import os
 
 import typer
 from pydantic import ValidationError
@@ -15,17 +15,24 @@ from shared.errors import DeadlineExceeded
 
 SOURCE = "/customers-api/erase"
 ANSWER_WITHIN_S = 30.0
+STANDARD_INPUT = 0
 
 
 def erase(settings: Settings, customer_id: str, reason: str | None, is_sure: bool) -> int:
-    """Erase a customer, after asking whoever sits at the terminal unless `is_sure`; the exit code."""
+    """Erase a customer, after asking whoever sits at the terminal unless `is_sure`; the exit code.
+
+    2, and nothing is erased, where nobody sits there to be asked.
+    """
     given = {"customer_id": customer_id, "reason": reason}
     try:
         command = EraseCustomer(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         fail(bus.reason(error))
         return 2
-    if not is_sure and sys.stdin.isatty() and not typer.confirm(f"Erase {customer_id} for good?"):
+    if not is_sure and not os.isatty(STANDARD_INPUT):
+        fail(f"nothing was erased: there is no terminal to ask at; say --yes to erase {customer_id} for good")
+        return 2
+    if not is_sure and not typer.confirm(f"Erase {customer_id} for good?"):
         console.say("nothing was erased")
         return 1
     return carry_out(bus.bootstrap_servers(settings), command, ANSWER_WITHIN_S)

@@ -6,6 +6,8 @@ import stat
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
 from shared.contracts import MESSAGES
 from shared.contracts.customers.requests import ImportCustomer, imported_id
 from shared.messaging import Command, Poison
@@ -80,11 +82,28 @@ def numbered(line: Line, contract: type[Command[Any]], source: str) -> Numbered:
     """The command on a line, sent in the name of `source`.
 
     Raises:
-        Poison: it is not what the contract says; the reason quotes no value.
+        Poison: it is not what the contract says, or has members that the contract does not know; the reason
+            quotes no value.
     """
     if line.text is None:
         raise Poison("invalid_body", f"(body): longer than {LINE_MAX_BYTES:,} bytes")
-    return Numbered(line.number, line.text, with_key(contract.from_json(line.text), source))
+    return Numbered(line.number, line.text, with_key(_command(line.text, contract), source))
+
+
+def _command(text: bytes, contract: type[Command[Any]]) -> Command[Any]:
+    """Consumers ignore what they do not know, for senders newer than they are; in a file it is a mistake."""
+    try:
+        return contract.model_validate_json(text, extra="forbid")
+    except ValidationError as error:
+        if unknown := _unknown_members(error):
+            told = "; ".join(f"{name}: unknown_member" for name in unknown)
+            raise Poison("invalid_body", told) from None
+    return contract.from_json(text)
+
+
+def _unknown_members(error: ValidationError) -> list[str]:
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return [".".join(map(str, each["loc"])) for each in found if each["type"] == "extra_forbidden"]
 
 
 def with_key(command: Command[Any], source: str) -> Command[Any]:

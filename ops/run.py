@@ -27,6 +27,7 @@ EXPECTED = (AlreadyRunning, PortTaken, DownloadFailed, CommandFailed, NotReady)
 GREETING = """\
 
 Serving on {url}  (ready after {seconds:.1f} s; logs in {logs}; Ctrl-C stops it)
+No authentication: reachable from this machine only.
 
 Create a customer, then read it with the id from the answer:
 

@@ -31,7 +31,7 @@ from shared.rpc import Asking, Rpc
 UNACKNOWLEDGED_MAX = 2_000
 UNANSWERED_MAX = 256
 INTERRUPTED = 130  # as a shell says of what Ctrl-C ended
-OPEN_END = "of a line without an answer it is not known whether it was carried out; it will not be any more"
+OPEN_END = "of a line without an answer it is not known whether it was carried out; nothing new will be begun"
 
 
 class Lost(Exception):

@@ -9,12 +9,14 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import structlog
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 from faststream import AckPolicy, FastStream
 from faststream.kafka import KafkaBroker
 
 from shared import database, memory
-from shared.consumer import Consumer, Handlers
+from shared.consumer import Consumer, Handlers, refusal_answer
+from shared.dead_letters import abridged
+from shared.errors import Refusal
 from shared.heartbeats import beat
 from shared.kafka import (
     CONSUMER_SETTINGS,
@@ -35,6 +37,7 @@ from shared.watchdog import Watchdog
 
 OTHER_CONNECTIONS = 6  # beside one for each transaction: the relay's, the probe's, and four for reads
 BURY_AGAIN_AFTER_S = 0.2
+TOO_LARGE = Refusal(code="internal_error", detail="the answer is too large to be sent")
 
 log = structlog.get_logger()
 
@@ -85,6 +88,9 @@ class KafkaOutlets:
                 envelope.reply_to, answer.body, partition=partition, headers=headers
             )
             sent.add_done_callback(_lost)
+        except MessageSizeTooLargeError:
+            log.error("answer.too_large", id=envelope.id, type=envelope.type, size=len(answer.body))
+            await self.answer(envelope, refusal_answer(TOO_LARGE))
         except (KafkaError, AssertionError) as error:  # aiokafka asserts that the partition exists
             log.warning("answer.lost", id=envelope.id, error=type(error).__name__)
 
@@ -92,14 +98,20 @@ class KafkaOutlets:
         """Publish a dead letter, however long it takes: the record is not finished before."""
         while True:
             try:
-                # as a batch: a single send asserts that there is a key or a value; a letter may lack both
-                batch = self.letters.create_batch()
-                batch.append(key=letter.key, value=letter.value, timestamp=None, headers=letter.headers)
-                await (await self.letters.send_batch(batch, letter.topic, partition=0))
+                await self._publish_letter(letter)
                 return
+            except (MessageSizeTooLargeError, RecordListTooLargeError):
+                letter = abridged(letter)
             except Exception as error:  # whatever it is: without the letter the record would be lost
                 log.warning("dead_letter.delayed", topic=letter.topic, error=type(error).__name__)
                 await asyncio.sleep(BURY_AGAIN_AFTER_S)
+
+    async def _publish_letter(self, letter: Outgoing) -> None:
+        # as a batch: a single send asserts that there is a key or a value; a letter may lack both
+        batch = self.letters.create_batch()
+        if batch.append(key=letter.key, value=letter.value, timestamp=None, headers=letter.headers) is None:
+            raise MessageSizeTooLargeError  # larger than a batch
+        await (await self.letters.send_batch(batch, letter.topic, partition=0))
 
     async def broker_answers(self) -> bool:
         """Whether the broker tells its metadata; raises where it cannot be reached."""

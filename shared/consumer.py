@@ -8,9 +8,10 @@ letters go out, by `Outlets`.
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, Protocol, TypeVar, overload
@@ -19,7 +20,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared import inbox, outbox
-from shared.database import is_away, is_transient
+from shared.database import is_away, is_locked, is_transient
 from shared.dead_letters import Record, dead_letter
 from shared.errors import Refusal, Refused
 from shared.ids import derived_id, new_message_id
@@ -45,6 +46,7 @@ from shared.outbox import Outgoing
 CLOCKS_AGREE_WITHIN = timedelta(seconds=2)
 TRANSIENT_ATTEMPTS = 3
 TRANSIENT_PAUSE_S = 0.02
+_ID = re.compile(r"[a-z]{2,8}_[A-Za-z0-9]{1,64}", re.ASCII)
 AWAY_PAUSE_S = 0.05
 AWAY_PAUSE_MAX_S = 0.5
 
@@ -95,8 +97,8 @@ class Context:
             _tombstone(message, self) if isinstance(message, Tombstone) else _outgoing(message, self)
         )
 
-    def reject(self, rejection: Rejection, key: bytes | None) -> None:
-        """Publish, under the key its command came with, that a command was refused."""
+    def reject(self, rejection: Rejection, key: str | None) -> None:
+        """Publish, under the key of its command, that a command was refused."""
         self.emitted.append(_outgoing_rejection(rejection, self, key))
 
     async def forget(self, key: str) -> None:
@@ -208,8 +210,8 @@ class Consumer:
             try:
                 await self._try(record)
             except Exception as error:  # whatever it is, the record must not stop its partition
-                if is_away(error):
-                    log.warning("database.away", error=type(error).__name__)
+                if is_away(error) or is_locked(error):
+                    log.warning("database.away", error=type(error).__name__, locked=is_locked(error))
                     await asyncio.sleep(pause)
                     pause = min(pause * 2, AWAY_PAUSE_MAX_S)
                     continue
@@ -227,6 +229,9 @@ class Consumer:
             return
         registered = self._registered(record, envelope)
         if registered is None:
+            return
+        if record.value is None and registered.message.topic.is_compacted:
+            log.debug("tombstone.skipped", type=envelope.type)  # no handler of ours follows a state yet
             return
         message = decode(registered, record)
         started = time.perf_counter()
@@ -298,7 +303,7 @@ class Consumer:
         async with self._engine.begin() as db:
             if await self._claim(db, message, delivery):
                 context = Context(db, delivery.now, delivery.envelope, self._service)
-                context.reject(_rejection(rejection, message, refusal), delivery.record.key)
+                context.reject(_rejection(rejection, message, refusal), _key_of(message, delivery.record))
                 await outbox.put(db, context.emitted)
                 await inbox.keep(db, self._service, delivery.envelope, answer)
         self._outlets.wake_relay()
@@ -314,12 +319,12 @@ class Consumer:
             exc_info=unexpected,
         )
         await self._outlets.bury(dead_letter(record, self._service, error, attempts, first_seen))
-        await answer_failure(self._outlets, record)
+        await answer_failure(self._outlets, record, error)
 
 
 def is_expired(envelope: Envelope, now: datetime) -> bool:
     """Whether nobody waits for this any more; clocks may differ by two seconds."""
-    return envelope.expires_at is not None and envelope.expires_at + CLOCKS_AGREE_WITHIN < now
+    return envelope.expires_at is not None and envelope.expires_at < now - CLOCKS_AGREE_WITHIN
 
 
 def decode(registered: Registered, record: Record) -> Message:
@@ -338,16 +343,20 @@ def refusal_answer(refusal: Refusal) -> Answer[Any]:
     return Answer(refusal.model_dump_json().encode(), {"refusal": refusal.code})
 
 
-async def answer_failure(outlets: Outlets, record: Record) -> None:
-    """Tell whoever asked that the request failed here, where the record tells who that is."""
+async def answer_failure(outlets: Outlets, record: Record, error: Exception | None = None) -> None:
+    """Tell whoever asked that the request failed here, where the record tells who that is.
+
+    error: what made a dead letter of it; only of a record that was wrong itself the reason is told.
+    """
     try:
         envelope = read_headers(record.headers)
     except Poison:
         return
     if outlets.is_asked(envelope):
-        await outlets.answer(
-            envelope, refusal_answer(Refusal(code="internal_error", detail="the request failed"))
-        )
+        code, detail = "internal_error", "the request failed"
+        if isinstance(error, Poison):
+            code, detail = error.code, str(error)
+        await outlets.answer(envelope, refusal_answer(Refusal(code=code, detail=detail)))
 
 
 def _outcome(answer: Answer[Any] | None) -> str:
@@ -374,11 +383,20 @@ def _outgoing(message: Event | State, cause: Context) -> Outgoing:
     return _record(message.topic, envelope, message.partition_key, message.to_json())
 
 
-def _outgoing_rejection(rejection: Rejection, cause: Context, key: bytes | None) -> Outgoing:
-    # a rejection goes under its command's key, whatever that is: it may have named nothing itself
-    partition_key = None if key is None else key.decode(errors="replace")
-    envelope = _consequence(cause, rejection.type, subject=partition_key, key=partition_key)
-    return replace(_record(rejection.topic, envelope, partition_key, rejection.to_json()), key=key)
+def _key_of(message: Message, record: Record) -> str | None:
+    """The key a command names; else that of its record, where it has the form of an id.
+
+    Anything else might be personal, and goes no further.
+    """
+    if message.partition_key is not None:
+        return message.partition_key
+    key = (record.key or b"").decode(errors="replace")
+    return key if _ID.fullmatch(key) else None
+
+
+def _outgoing_rejection(rejection: Rejection, cause: Context, key: str | None) -> Outgoing:
+    envelope = _consequence(cause, rejection.type, subject=key, key=key)
+    return _record(rejection.topic, envelope, key, rejection.to_json())
 
 
 def _tombstone(gone: Tombstone, cause: Context) -> Outgoing:

@@ -27,9 +27,8 @@ _CONNECTION_LOST = (
     asyncpg.IdleSessionTimeoutError,
     asyncpg.IdleInTransactionSessionTimeoutError,
 )
-_TRANSIENT_STATES = frozenset(
-    {"40001", "40P01", "55P03", "57014"}
-)  # serialization, deadlock, lock and statement time-out
+_LOCKED_STATE = "55P03"
+_TRANSIENT_STATES = frozenset({"40001", "40P01", "57014"})  # serialization, deadlock, statement time-out
 
 
 def new_metadata() -> MetaData:
@@ -88,6 +87,11 @@ def is_away(error: BaseException) -> bool:
 def is_transient(error: BaseException) -> bool:
     """Whether the same transaction may succeed when tried again at once: deadlock, lock time-out, …."""
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", "") in _TRANSIENT_STATES
+
+
+def is_locked(error: BaseException) -> bool:
+    """Whether the error says that somebody else holds a lock for long: it will be tried until it is free."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", "") == _LOCKED_STATE
 
 
 def _is_caused_by(error: DBAPIError, kinds: tuple[type[BaseException], ...]) -> bool:

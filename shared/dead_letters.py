@@ -1,11 +1,12 @@
 """Dead letters: a record that can never be handled, moved aside with its reason, byte for byte as it came."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
 from shared.kafka import dead_letter_topic
-from shared.messaging import Headers, timestamp
-from shared.outbox import Outgoing
+from shared.messaging import Headers, Poison, timestamp
+from shared.outbox import Outgoing, TooLarge
 
 REASON_MAX = 500
 
@@ -26,10 +27,11 @@ def dead_letter(
 ) -> Outgoing:
     """The dead letter of a record: key, value and headers untouched, and why it ended here.
 
-    The reason is the error's own text only where we wrote it ourselves (`code` marks such errors): the text
-    of any other may quote the body.
+    The reason is the error's own text only where we wrote it ourselves: the text of any other may quote the
+    body.
     """
-    reason = str(error) if hasattr(error, "code") else "see the log of the consumer at this offset"
+    is_ours = isinstance(error, Poison | TooLarge)
+    reason = str(error) if is_ours else "see the log of the consumer at this offset"
     why = {
         "dlq_topic": record.topic,
         "dlq_partition": str(record.partition),
@@ -49,6 +51,15 @@ def dead_letter(
             *((name, text.encode()) for name, text in why.items()),
         ],
     )
+
+
+def abridged(letter: Outgoing) -> Outgoing:
+    """The letter without the record's value and own headers, for one that is larger than its topic takes.
+
+    What is left tells where the record stands (`dlq_topic`, `dlq_partition`, `dlq_offset`).
+    """
+    why = [(name, value) for name, value in letter.headers if name.startswith("dlq_")]
+    return replace(letter, key=None, value=None, headers=[*why, ("dlq_abridged", b"true")])
 
 
 def _writable(name: str) -> str:

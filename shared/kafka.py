@@ -18,6 +18,7 @@ from shared.messaging import Topic
 PARTITIONS = 12  # frozen for each major version of a topic: another number would reorder keys
 REPLY_PARTITIONS = 32
 REQUEST_MAX_BYTES = 1_048_576
+REPLY_MAX_BYTES = 8 * REQUEST_MAX_BYTES  # a page of a hundred long customers is more than one request
 DEAD_LETTER_EXTRA_BYTES = 65_536  # room for the reason beside a record of the greatest size
 REQUEST_TIMEOUT_MS = 5_000
 RETRY_BACKOFF_MS = 50
@@ -91,7 +92,7 @@ def _producer_settings() -> dict[str, Any]:
     return {
         "linger_ms": 0,
         "max_batch_size": 131_072,
-        "max_request_size": REQUEST_MAX_BYTES + DEAD_LETTER_EXTRA_BYTES,
+        "max_request_size": REPLY_MAX_BYTES,  # each topic has a limit of its own
         "request_timeout_ms": REQUEST_TIMEOUT_MS,
         "retry_backoff_ms": RETRY_BACKOFF_MS,
         "metadata_max_age_ms": 30_000,
@@ -153,7 +154,9 @@ def dead_letter_topic(topic: str, group: str) -> str:
 
 def new_topic(topic: Topic, copies: int = COPIES_MAX) -> NewTopic:
     """How the topic is made: partitions, copies of each, settings."""
-    settings = {"max.message.bytes": str(REQUEST_MAX_BYTES)}
+    largest = REPLY_MAX_BYTES if topic.kind == "replies" else REQUEST_MAX_BYTES
+    # Unpacked by the broker: its limit is then that of what is in a record, and readers need no codec.
+    settings = {"max.message.bytes": str(largest), "compression.type": "uncompressed"}
     if topic.is_compacted:
         settings |= {
             "cleanup.policy": "compact",
@@ -180,6 +183,7 @@ def new_letters(topic: Topic, copies: int = COPIES_MAX) -> list[NewTopic]:
         "cleanup.policy": "delete",
         "retention.ms": str(days * DAY_MS),
         "max.message.bytes": str(REQUEST_MAX_BYTES + DEAD_LETTER_EXTRA_BYTES),
+        "compression.type": "uncompressed",
     }
     return [
         NewTopic(

@@ -14,7 +14,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 CONTENT_TYPE = "application/json"
 SPEC_VERSION = "1.0"
+ATTRIBUTE_MAX_CHARS = 255
 SEQUENCE_DIGITS = 12  # CloudEvents asks for a lexicographic order; 12 digits outlast any aggregate
+
+_REQUIRED = frozenset({"ce_id", "ce_source", "ce_type"})
+# into what follows from a message: none of them may make it grow
+_COPIED = frozenset({"ce_correlationid", "ce_traceparent", "caller", "ask_id"})
 
 Headers = Sequence[tuple[str, bytes]]
 TopicKind = Literal["commands", "queries", "events", "state", "replies"]
@@ -301,9 +306,11 @@ def read_headers(headers: Headers) -> Envelope:
 
 
 def _envelope(given: Mapping[str, str]) -> Envelope:
-    for required in ("ce_id", "ce_source", "ce_type"):
-        if not 1 <= len(given[required]) <= 255 or not given[required].isprintable():
-            raise Poison("bad_envelope", f"header {required} must have 1 to 255 printable characters")
+    for name in _REQUIRED | _COPIED & given.keys():
+        if not 1 <= len(given[name]) <= ATTRIBUTE_MAX_CHARS or not given[name].isprintable():
+            raise Poison(
+                "bad_envelope", f"header {name} must have 1 to {ATTRIBUTE_MAX_CHARS} printable characters"
+            )
     partition, sequence, expiry = (
         given.get("reply_partition"),
         given.get("ce_sequence"),

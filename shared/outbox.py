@@ -31,6 +31,7 @@ RETRY_AFTER_S = 0.2
 LOCK_IDLE_TIMEOUT_MS = 10_000  # a holder that was stopped loses the lock after this; it looks far more often
 PRODUCER_MAX_AGE_S = 3_600  # well before the broker forgets the id, and the fence with it (7 days)
 CLEAN_INBOX_EVERY_S = 30.0
+FRAMING_BYTES = 1_024  # around a record and its headers, at most
 
 log = structlog.get_logger()
 
@@ -78,11 +79,11 @@ async def put(db: AsyncConnection, messages: Sequence[Outgoing]) -> None:
     """Write the messages, in their order, in one statement.
 
     Raises:
-        TooLarge: one has more than 1 MiB.
+        TooLarge: one has more than 1 MiB, with its key and headers.
     """
     for message in messages:
-        if len(message.value or b"") > REQUEST_MAX_BYTES - 16_384:  # what key, headers and framing may add
-            raise TooLarge(f"{len(message.value or b'')} bytes for {message.topic}")
+        if (size := _size(message)) > REQUEST_MAX_BYTES - FRAMING_BYTES:
+            raise TooLarge(f"{size} bytes for {message.topic}")
     await db.execute(
         _PUT,
         {
@@ -210,6 +211,11 @@ class Relay:
                 await self._woken.wait()
         except TimeoutError:
             pass
+
+
+def _size(message: Outgoing) -> int:
+    headers = sum(len(name) + len(value) for name, value in message.headers)
+    return len(message.key or b"") + len(message.value or b"") + headers
 
 
 def _headers_text(headers: Headers) -> str:

@@ -65,7 +65,7 @@ class Queries:
             except Poison as poison:
                 log.error("message.dead", topic=record.topic, offset=record.offset, error=poison.code)
                 await self._outlets.bury(dead_letter(record, self._group, poison, 1, datetime.now(UTC)))
-                await answer_failure(self._outlets, record)
+                await answer_failure(self._outlets, record, poison)
                 continue
             if asked is not None:
                 self._waiting[asked.envelope.type].append(asked)

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.consumer import fetcher
-from aiokafka.errors import CorruptRecordException
+from aiokafka.errors import ConsumerStoppedError, CorruptRecordException
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import _MemoryRecordsPy
 
@@ -56,20 +56,37 @@ class _TolerantRecords(_MemoryRecordsPy):  # type: ignore[misc]  # aiokafka has 
 async def poll(
     consumer: AIOKafkaConsumer, timeout_ms: int, max_records: int | None = None
 ) -> dict[TopicPartition, list[ConsumerRecord[Any, Any]]]:
-    """What `getmany` gives; nothing where a record could not be parsed: the next call brings it, escaped."""
+    """What `getmany` gives; nothing where a record could not be parsed: the next call brings it, escaped.
+
+    Raises what `getmany` raises, with the positions put back.
+    """
     before = positions(consumer)
     try:
         polled: dict[TopicPartition, list[ConsumerRecord[Any, Any]]] = await consumer.getmany(
             timeout_ms=timeout_ms, max_records=max_records
         )
-    except (CorruptRecordException, UnicodeDecodeError) as error:
+    except ConsumerStoppedError:
+        raise
+    except Exception as error:
+        # whatever it was: what the same call had read of other partitions is lost with it
+        await _put_back(consumer, before)
+        if not isinstance(error, CorruptRecordException | UnicodeDecodeError):
+            raise
         log.warning("record.unreadable", error=type(error).__name__)
         _be_tolerant()
-        for partition in consumer.assignment() & before.keys():
-            consumer.seek(partition, before[partition])
         await asyncio.sleep(AGAIN_AFTER_S)
         return {}
     return polled
+
+
+async def _put_back(consumer: AIOKafkaConsumer, before: dict[TopicPartition, int]) -> None:
+    for partition in consumer.assignment():
+        if partition in before:
+            consumer.seek(partition, before[partition])
+        elif (committed := await consumer.committed(partition)) is not None:  # it was assigned just now
+            consumer.seek(partition, committed)
+        else:
+            await consumer.seek_to_beginning(partition)
 
 
 def _be_tolerant() -> None:

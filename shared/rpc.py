@@ -11,7 +11,7 @@ import time
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -48,6 +48,7 @@ from shared.record_parsing import poll
 from shared.watchdog import EXIT_STALLED
 
 WAITING_MAX = 10_000
+ANSWERED_MAX = 1_000  # whose deadlines may still be remembered
 ASK_AGAIN_AFTER_S = 0.3  # a query whose partition has nobody just now is asked of the next one, once
 TICK_S = 0.02
 ECHO_EVERY_S = 1.0
@@ -232,18 +233,31 @@ class KafkaRpc:
         """The one timer of all deadlines."""
         while True:
             await asyncio.sleep(TICK_S)
-            now = time.monotonic()
-            while self._due and self._due[0][0] <= now:
-                _, ask_id, is_again = heappop(self._due)
-                waiting = self._waiting.get(ask_id)
-                if waiting is None or waiting.answered.done():
-                    continue
-                if is_again:
-                    with suppress(KafkaError, TimeoutError):
-                        async with asyncio.timeout(TICK_S):
-                            await self._send(waiting, hops=1)
-                else:
-                    waiting.answered.set_exception(DeadlineExceeded(waiting.request.type))
+            await self._ask_again(self._fallen_due(time.monotonic()))
+            if len(self._due) > 2 * len(self._waiting) + ANSWERED_MAX:
+                self._due = [each for each in self._due if each[1] in self._waiting]
+                heapify(self._due)
+
+    def _fallen_due(self, now: float) -> list[_Waiting]:
+        """Those to be asked again; whoever's deadline has passed is told so."""
+        to_ask_again = []
+        while self._due and self._due[0][0] <= now:
+            _, ask_id, is_again = heappop(self._due)
+            waiting = self._waiting.get(ask_id)
+            if waiting is None or waiting.answered.done():
+                continue
+            if is_again:
+                to_ask_again.append(waiting)
+            else:
+                waiting.answered.set_exception(DeadlineExceeded(waiting.request.type))
+        return to_ask_again
+
+    async def _ask_again(self, unanswered: list[_Waiting]) -> None:
+        """All of them together within one tick: where the broker stands still, deadlines must not wait."""
+        with suppress(KafkaError, TimeoutError):
+            async with asyncio.timeout(TICK_S):
+                for waiting in unanswered:
+                    await self._send(waiting, hops=1)
 
     async def _read(self) -> None:
         while True:

@@ -25,7 +25,7 @@ MEANINGS = {
     "ce_type": "The wire type.",
     "ce_subject": "The id of the entity it speaks of.",
     "ce_time": "When it was made, RFC 3339.",
-    "ce_dataschema": "Names the schema of the value.",
+    "ce_dataschema": "Names the schema of the value, which is in docs/asyncapi.yaml under the wire type.",
     "content-type": "The value is JSON.",
     "ce_partitionkey": "The record's key.",
     "ce_sequence": f"The aggregate's version, {SEQUENCE_DIGITS} digits, so that texts sort as numbers do.",
@@ -38,7 +38,7 @@ MEANINGS = {
     "ask_id": "The asker's mark, new for every asking; the answer carries it.",
     "caller": "Who asked at the gateway.",
     "version": "Of the entity, for the ETag: `c<aggregate version>-p<projection version>`.",
-    "changed": "Names of the members that a change has changed, separated by commas.",
+    "changed": "Names of the members of the answer that a change has changed, separated by commas.",
     "replayed": "`true` where this is the kept answer to an earlier delivery.",
     "refusal": "The code of a refusal; the value is a `Refusal`.",
 }

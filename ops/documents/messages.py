@@ -37,7 +37,11 @@ Made by `make docs` out of the contract classes; `asyncapi.yaml` says the same f
 Records are CloudEvents 1.0 in Kafka's binary mode: the value is JSON, what is said about it stands in
 headers. Decimals are JSON strings with two decimals (`"10000.00"`), instants RFC 3339. Within v1 only
 optional members are added: ignore members you do not know, and on events and state topics types you do not
-know. Partition by murmur2 of the key, as Java's clients do, so that what concerns one key keeps its order."""
+know. Our consumers ignore them too, in commands and queries: an optional member that is misspelt there passes
+in silence, which is why `customers-api send` refuses such lines.
+
+Partition by murmur2 of the key, as Java's clients do, so that what concerns one key keeps its order. A
+command or query under another key, or none, is accepted all the same and loses no more than that order."""
 
 _ASKING = """\
 ## Ask, and read the answer
@@ -48,6 +52,9 @@ _ASKING = """\
    allows.
 3. The answer has your `ask_id`. With the header `refusal` it is one: nothing was done, and the value says
    why. Without, the value is the answer as HTTP shows it: money as numbers, times in whole seconds.
+   Beside the codes that a message names there are those of a record that cannot be handled: `invalid_body`,
+   `bad_envelope` (it has no value), `unknown_type`, `idempotency_key_reused` (its `ce_id` came before, with
+   another body) and `internal_error`. A record whose headers are unreadable gets no answer.
 4. Where none comes, the outcome of a command is unknown. Send it again under the same `ce_id`: it is carried
    out once at most, and the kept answer comes with `replayed`.
 
@@ -184,10 +191,16 @@ def _answers_and_parts(published: Catalogue) -> list[str]:
 def _members(schema: Schema) -> str:
     required = schema.get("required", [])
     rows = [
-        (f"`{name}`", _kind(member), _yes(name in required), member.get("description", ""))
+        (f"`{name}`", _kind(member), _yes(name in required), _meaning(member))
         for name, member in schema["properties"].items()
     ]
     return _table(("Member", "Type", "Required", "Meaning"), rows) if rows else ""
+
+
+def _meaning(member: Schema) -> str:
+    told = [member["description"]] if "description" in member else []
+    default = [f"Default: `{json.dumps(member['default'])}`."] if "default" in member else []
+    return " ".join(told + default)
 
 
 def _kind(member: Schema) -> str:

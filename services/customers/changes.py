@@ -40,7 +40,8 @@ class Change:
         notes: Not part of the published state.
         events: In the order of their versions; the last has the version of `customer`. None of them where
             the command changed nothing.
-        changed: Names of the members that an update changed, in their declared order.
+        changed: Names of the members that an update changed as they are shown, in their declared order; the
+            events name those that are stored.
         active_by: How many active customers there are more: 1, 0 or -1; of inactive ones as many fewer.
     """
 
@@ -144,7 +145,7 @@ def update(held: Held, command: UpdateCustomer, now: datetime, by: str) -> Chang
         customer=after.model_copy(update={"version": held.customer.version + len(events)}),
         notes=notes,
         events=events,
-        changed=list(changes),
+        changed=_shown_otherwise(list(changes), after),
         active_by=after.is_active - held.customer.is_active,
     )
 
@@ -161,6 +162,13 @@ def _with_billing_address_as_none(customer: CustomerState, given: Mapping[str, A
     billing = (customer.billing_address, given.get("billing_address"))
     is_none = customer.shipping_address is None and given.get("shipping_address") in billing
     return {name: None if name == "shipping_address" and is_none else value for name, value in given.items()}
+
+
+def _shown_otherwise(changed: Sequence[str], after: CustomerState) -> list[str]:
+    """A shipping address that is none of its own is shown as the billing address, and changes with it."""
+    follows = after.shipping_address is None and "billing_address" in changed
+    names = {*changed, "shipping_address"} if follows else {*changed}
+    return [name for name in UpdateCustomer.model_fields if name in names]
 
 
 def _events_of(before: CustomerState, after: CustomerState, changed: list[str], by: str) -> list[Event]:

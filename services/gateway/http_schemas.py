@@ -79,8 +79,8 @@ def _number(member: Schema) -> Schema:
         return member
     limits = {"minimum": float(member["x-minimum"]), "maximum": float(member["x-maximum"])}
     default = {"default": float(member["default"])} if "default" in member else {}
-    told = {"description": member["description"], "type": "number", "multipleOf": 0.01}
-    return told | limits | default
+    # the decimals only in words: 0.07 as a float is no multiple of 0.01
+    return {"description": member["description"], "type": "number"} | limits | default
 
 
 def _never_null(member: Schema) -> Schema:

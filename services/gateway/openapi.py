@@ -20,6 +20,7 @@ from services.gateway.http_schemas import answers_and_bodies, closed, problem_sc
 from services.gateway.problems import KINDS, MEDIA_TYPE
 from services.gateway.representations import Reply, json_reply
 from services.gateway.requests import HttpRequest
+from services.gateway.settings import GatewaySettings
 from shared.contracts.customers.requests import (
     AddContact,
     CreateCustomer,
@@ -39,7 +40,7 @@ IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, PREFER = "Idempotency-Key", "If-Match"
 
 _REQUEST_HEADERS = {
     IDEMPOTENCY_KEY: "1 to 255 visible ASCII characters, quoted or bare: a request that is sent again"
-    " under its key is carried out once at most.",
+    " under its key is carried out once at most. Remembered for at least 24 hours; at present for 8 days.",
     IF_MATCH: 'Change only where the customer is at one of these versions: `"c7-p42"`; only c counts.',
     IF_NONE_MATCH: '304 where the client has it already: `"c7-p42"`.',
     PREFER: "`return=minimal` answers only the id, what has changed, and `updated_at`.",
@@ -48,7 +49,7 @@ _REQUEST_HEADERS = {
 }
 _RESPONSE_HEADERS = {
     "ETag": "The version, for If-None-Match and If-Match.",
-    "Location": "The path of what was created.",
+    "Location": "The path of what was created; that of a contact serves PUT and DELETE, not GET.",
     "Cache-Control": "Who may keep the answer.",
     "Idempotency-Replayed": "`true` where this is the kept answer to an earlier request.",
     "Preference-Applied": "`return=minimal` where it was.",
@@ -68,6 +69,11 @@ _STATUS = {"status": {"enum": ["ok", "unavailable"]}}
 _REASONS = {"reasons": {"type": "array", "items": {"type": "string"}}}
 _HEALTH: Schema = {"type": "object", "properties": _STATUS | _REASONS, "required": ["status"]}
 _REMOVED: Schema = {"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]}
+_BODY_LIMIT = f"At most {GatewaySettings.model_fields['body_max_bytes'].default // 1024} KiB."
+_AS_BILLING = (
+    "Where a customer has no shipping address of its own, a `shipping_address` equal to its billing address,"
+    " as it was shown or as the same request gives it, means: as billing."
+)
 _SHOWN = {  # of a change only what the seed's example changes
     "UpdateCustomer": ("name", "email", "credit_limit", "discount_rate", "is_active"),
     "UpdateContact": ("title", "phone", "is_primary"),
@@ -81,11 +87,13 @@ class Operation:
     Attributes:
         request: What a service is asked; None where nobody is.
         headers: Of the request, beside those that any may have; what they lead to follows from them.
+        remarks: What its summary leaves open.
     """
 
     handler: HTTPRouteHandler
     request: type[Request[Any]] | None = None
     headers: tuple[str, ...] = ()
+    remarks: str = ""
 
     @cached_property
     def method(self) -> str:
@@ -134,7 +142,7 @@ OPERATIONS = (
     Operation(customers.find_customers, FindCustomers),
     Operation(customers.create_customer, CreateCustomer, headers=(IDEMPOTENCY_KEY,)),
     Operation(customers.get_customer, GetCustomer, headers=(IF_NONE_MATCH,)),
-    Operation(customers.update_customer, UpdateCustomer, headers=(IF_MATCH, PREFER)),
+    Operation(customers.update_customer, UpdateCustomer, headers=(IF_MATCH, PREFER), remarks=_AS_BILLING),
     Operation(contacts.add_contact, AddContact, headers=(IDEMPOTENCY_KEY, IF_MATCH)),
     Operation(contacts.update_contact, UpdateContact, headers=(IF_MATCH,)),
     Operation(contacts.remove_contact, RemoveContact, headers=(IF_MATCH,)),
@@ -194,9 +202,11 @@ def _answer(request: type[Request[Any]]) -> type[Any]:
 
 def _operation(operation: Operation, forms: dict[str, Schema]) -> Object:
     body = {"requestBody": _body(operation.body.__name__, forms)} if operation.body else {}
+    remarks = {"description": operation.remarks} if operation.remarks else {}
     return {
         "operationId": operation.handler.handler_name,
         "summary": operation.handler.fn.__doc__,
+        **remarks,
         "parameters": _parameters(operation),
         **body,
         "responses": _responses(operation, forms),
@@ -228,6 +238,7 @@ def _body(name: str, forms: dict[str, Schema]) -> Object:
     example = example_of(name, forms)
     shown = {member: example[member] for member in _SHOWN.get(name, tuple(example))}
     return {
+        "description": _BODY_LIMIT,
         "required": True,
         "content": {"application/json": {"schema": reference_to(name), "example": shown}},
     }

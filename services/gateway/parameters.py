@@ -92,7 +92,7 @@ def query_of(request: HttpRequest, contract: type[Q], readings: Mapping[str, Rea
     members: dict[str, object] = {}
     for name, text in given.items():
         try:
-            members[name] = readings[name](text)
+            members[name] = readings[name](_sent_as_utf_8(text))
         except Unreadable as reason:
             errors.append(FieldError(reason.code, reason.detail, parameter=name))
     members = {name: value for name, value in members.items() if value is not None}
@@ -105,7 +105,7 @@ def query_of(request: HttpRequest, contract: type[Q], readings: Mapping[str, Rea
 def _split(query: bytes, known: Collection[str]) -> tuple[dict[str, str], list[FieldError]]:
     """The parameters that are known and given once, and what is wrong with the others.
 
-    What is not UTF-8 becomes lone surrogates, which no contract takes.
+    What is not UTF-8 becomes lone surrogates.
     """
     given = parse_qsl(
         query.decode("utf-8", "surrogateescape"), keep_blank_values=True, errors="surrogateescape"
@@ -121,6 +121,14 @@ def _split(query: bytes, known: Collection[str]) -> tuple[dict[str, str], list[F
         FieldError("repeated_parameter", "must be given once", parameter=name) for name in repeated
     ]
     return {name: text for name, text in given if name in known and name not in repeated}, errors
+
+
+def _sent_as_utf_8(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Unreadable("invalid_characters", "must be UTF-8, percent-encoded") from None
+    return text
 
 
 def _against(contract: type[Query[Any]], members: Mapping[str, object]) -> list[FieldError]:

@@ -254,7 +254,7 @@ def _currencies() -> frozenset[str]:
 
 
 def _country(value: str) -> str:
-    code = value.upper()
+    code = value.upper() if value.isascii() else value  # capitals of other letters can be ASCII
     if code not in _countries():
         raise PydanticCustomError("invalid_country", "must be an ISO 3166-1 alpha-2 code")
     return code
@@ -294,8 +294,9 @@ ForeignId = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,100}$")]
 
 
 class Address(Value):
-    """A postal address; members that are not set are left out, never null.
+    """A postal address; members that are not set are left out.
 
+    On topics null is accepted for them, never sent.
     country: ISO 3166-1 alpha-2, capitals. state, postal_code: required where the country is US.
     """
 

@@ -35,7 +35,10 @@ def may_import(file: Path) -> set[str] | None:
         case ("shared", "contracts", *within):
             return _may_import_in_contracts(*within)
         case ("services", "gateway", *_):
-            ours = {f"shared.{name}" for name in ("rpc", "settings", "telemetry", "kafka", "ids", "memory")}
+            ours = {
+                f"shared.{name}"
+                for name in ("rpc", "settings", "telemetry", "heartbeats", "kafka", "ids", "memory")
+            }
             theirs = {"litestar", "pydantic", "pydantic_core", "structlog", "uvicorn"}
             return PURE | ours | theirs | {"services.gateway"}
         case ("services", _, "migrations", *_):

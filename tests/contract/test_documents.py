@@ -7,16 +7,19 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from ops.documents.headers import MEANINGS, OF_DEAD_LETTERS
-from ops.documents.writing import DOCUMENTS, write_all
+from ops.documents.writing import DOCUMENTS, FOLDER, write_all
 from services.gateway.app import create_app
 from services.gateway.openapi import OPERATIONS
 from services.gateway.problems import KINDS
 from services.gateway.settings import GatewaySettings
 from shared.contracts import MESSAGES, TOPICS
+from shared.contracts.customers.requests import DEPTH_MAX, SEARCH_DEPTH_MAX, Patch
 from shared.dead_letters import dead_letter
+from shared.inbox import KEPT_FOR
 from shared.kafka import dead_letter_topic
 from shared.messaging import Envelope, Request, answer_type, write_headers
 from tests.contract.test_seed_examples import EXAMPLES
@@ -33,6 +36,7 @@ LINK = re.compile(r"\]\(([^)#\s]+)")
 CODE = re.compile(r"`([^`\n]+)`")
 FENCE = re.compile(r"```.*?```", re.DOTALL)
 PATH = re.compile(r"[\w.-]+(?:/[\w.*-]+)+/?")
+MESSAGES_DOCUMENT = FOLDER / "messages.md"
 MAKE = re.compile(r"\bmake ([a-z][a-z0-9-]*)")
 TARGET = re.compile(r"^([a-z][a-z0-9-]*):", re.MULTILINE)
 OF_ONE_MACHINE = re.compile(r"(?<![\w.-])/(?:work|root|home/[a-z]\w*|Users/\w+)\b(?!\))")
@@ -228,7 +232,6 @@ def test_what_the_seed_sends_is_as_the_document_says(route: str) -> None:
         ("credit_limit", "5000.00"),
         ("credit_limit", -1),
         ("discount_rate", Decimal("100.5")),
-        ("discount_rate", Decimal("2.505")),
         ("payment_terms", "net_31"),
         ("colour", "blue"),
         ("billing_address", {"line1": "1 A St", "line2": None, "city": "B", "country": "DE"}),
@@ -238,6 +241,61 @@ def test_what_would_be_refused_is_not_as_the_document_says(member: str, value: o
     body = exactly(EXAMPLES["POST /api/customers"].request or "") | {member: value}
 
     assert published.openapi().faults(body, *schema_of_the_body("POST /api/customers"))
+
+
+@pytest.mark.parametrize("amount", [0.07, 1.1, 4.35, 99.99])
+def test_an_amount_that_floats_only_come_near_is_as_the_document_says(amount: float) -> None:
+    schema = published.openapi().content["components"]["schemas"]["CreateCustomer"]["properties"][
+        "discount_rate"
+    ]
+    told = json.loads(json.dumps(schema, default=float))
+
+    assert list(Draft202012Validator(told).iter_errors(amount)) == []
+    assert "at most 2 decimals" in told["description"]
+
+
+def operations() -> list[published.Object]:
+    return [each for methods in published.openapi().content["paths"].values() for each in methods.values()]
+
+
+def test_what_a_body_is_said_to_be_does_not_speak_of_who_sends_messages() -> None:
+    schemas = published.openapi().content["components"]["schemas"]
+    bodies = [each.body.__name__ for each in OPERATIONS if each.body]
+
+    assert [name for name in bodies if "sender" in schemas[name]["description"]] == []
+
+
+def test_the_limits_that_hold_are_told() -> None:
+    content = published.openapi().content
+    key = content["components"]["parameters"]["Idempotency-Key"]["description"]
+    (page,) = [
+        each for each in content["paths"]["/api/customers"]["get"]["parameters"] if each.get("name") == "page"
+    ]
+    body_max_kib = GatewaySettings(kafka_bootstrap_servers="nowhere:0").body_max_bytes // 1024
+
+    assert "24 hours" in key
+    assert f"{KEPT_FOR.days} days" in key
+    assert f"at most {DEPTH_MAX:,}, with search {SEARCH_DEPTH_MAX:,}" in page["description"]
+    assert {each["requestBody"]["description"] for each in operations() if "requestBody" in each} == {
+        f"At most {body_max_kib} KiB."
+    }
+
+
+def test_the_methods_of_where_a_contact_is_are_told() -> None:
+    content = published.openapi().content
+    methods = content["paths"]["/api/customers/{customer_id}/contacts/{contact_id}"].keys()
+
+    assert {method.upper() for method in methods} == {"PUT", "DELETE"}
+    assert (
+        "contact serves PUT and DELETE, not GET"
+        in content["components"]["headers"]["Location"]["description"]
+    )
+
+
+def test_what_a_shipping_address_equal_to_the_billing_address_means_is_told() -> None:
+    change = published.openapi().content["paths"]["/api/customers/{customer_id}"]["put"]
+
+    assert "`shipping_address` equal to its billing address" in change["description"]
 
 
 def test_examples_are_as_their_schemas_say() -> None:
@@ -294,6 +352,50 @@ def test_an_example_of_a_message_is_as_its_schema_says(wire_type: str) -> None:
 
     for part in ("headers", "payload"):
         assert document.faults(example[part], "components", "messages", wire_type, part) == []
+
+
+def test_every_class_that_the_messages_document_names_has_its_chapter() -> None:
+    text = MESSAGES_DOCUMENT.read_text()
+    named = {code for code in CODE.findall(FENCE.sub("", text)) if re.fullmatch(r"(?:[A-Z][a-z]+)+", code)}
+
+    assert named - set(re.findall(r"^### (\w+)$", text, re.MULTILINE)) == set()
+
+
+def test_no_chapter_denies_a_null_that_its_table_allows() -> None:
+    chapters = MESSAGES_DOCUMENT.read_text().split("\n### ")
+
+    assert [each for each in chapters if " or null |" in each and "never null" in each] == []
+
+
+def defaults() -> list[tuple[str, str, str]]:
+    schemas = published.asyncapi().content["components"]["schemas"]
+    return [
+        (wire_type, name, json.dumps(member["default"]))
+        for wire_type, message in MESSAGES.items()
+        for name, member in schemas[message.__name__]["properties"].items()
+        if "default" in member
+    ]
+
+
+@pytest.mark.parametrize(("wire_type", "member", "default"), defaults())
+def test_a_default_stands_beside_its_member(wire_type: str, member: str, default: str) -> None:
+    chapter = MESSAGES_DOCUMENT.read_text().partition(f"\n### {wire_type}\n")[2].partition("\n### ")[0]
+    (row,) = [line for line in chapter.splitlines() if line.startswith(f"| `{member}` |")]
+
+    assert f"Default: `{default}`." in row
+
+
+def test_a_member_that_may_be_left_out_tells_its_default_unless_null_says_the_same() -> None:
+    told = {(wire_type, member) for wire_type, member, _ in defaults()}
+    optional = {
+        (wire_type, name)
+        for wire_type, message in MESSAGES.items()
+        if not issubclass(message, Patch)
+        for name, member in message.model_fields.items()
+        if not member.is_required() and member.get_default(call_default_factory=True) is not None
+    }
+
+    assert told == optional
 
 
 @pytest.mark.integration

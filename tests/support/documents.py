@@ -60,7 +60,7 @@ def openapi() -> Document:
 
 
 def exactly(text: str | bytes) -> Any:
-    """The value of a JSON text; fractions as they are written, so that multiples of 0.01 are."""
+    """The value of a JSON text; fractions are Decimals, as they are written."""
     return json.loads(text, parse_float=Decimal)
 
 

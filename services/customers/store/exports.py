@@ -9,6 +9,7 @@ from shared.contracts.customers.answers import CustomerExport
 from shared.errors import Refused
 from shared.messaging import Answer
 
+KEPT_ANSWERS_MAX = 100  # each may be as large as the customer, and all of them are one message
 _IS_ERASED = customers.c.erased_at.is_not(None)
 _KEPT_ANSWERS = (
     select(
@@ -18,7 +19,8 @@ _KEPT_ANSWERS = (
         cast(func.convert_from(inbox.c.answer, literal_column("'UTF8'")), JSON).label("answer"),
     )
     .where(inbox.c.key == customers.c.id, inbox.c.answer.is_not(None))
-    .order_by(inbox.c.claimed_at, inbox.c.source, inbox.c.id)
+    .order_by(inbox.c.claimed_at.desc(), inbox.c.source, inbox.c.id)
+    .limit(KEPT_ANSWERS_MAX)
     .correlate(customers)
 )
 _EXPORT = select(

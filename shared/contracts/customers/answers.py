@@ -121,7 +121,8 @@ class CustomerExport(Value):
     """Everything customers holds about one customer.
 
     erased_at: when it was erased; then only its id and version are left. customer, external_source: null
-    after that. contacts: oldest first. kept_answers: those that tell of it, for eight days at most.
+    after that. contacts: oldest first. kept_answers: the newest 100 that tell of
+    it, newest first; none is kept for more than eight days.
     """
 
     customer_id: str

@@ -30,7 +30,7 @@ class CustomerCreated(Event):
 class CustomerUpdated(Event):
     """Something about a customer changed; what it is now stands on the state topic.
 
-    changed: names of the members that changed, all of them; values as in `CustomerCreated`.
+    changed: names of the members that changed, all of them; values as in `customer.created.v1`.
     """
 
     topic = EVENTS
@@ -138,7 +138,8 @@ class CustomerState(State):
     """A customer as it is now, without notes and without the figures that orders and credit own.
 
     version: +1 with every change. shipping_address: null where it is the billing address.
-    external_ref, external_source: the reference of the system it was imported from, null for all others.
+    external_ref: its name in the system it was imported from, null for all others.
+    external_source: the `ce_source` of the system it was imported from, null for all others.
     """
 
     topic = STATE

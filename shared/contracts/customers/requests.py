@@ -61,7 +61,7 @@ class FindCustomers(Query[CustomerPage]):
     """Ask for one page of the customers that meet all conditions given.
 
     is_active: None for both. search: part of name or e-mail, whatever its case. external_ref: exactly.
-    page: from 1. limit: 1..100. page x limit: at most 1,000,000, with search 10,000.
+    page: from 1; page x limit is at most 1,000,000, with search 10,000. limit: 1..100.
     """
 
     topic = QUERIES
@@ -114,7 +114,7 @@ class NewCustomer(Value):
     tax_id: TaxId | None = None
     billing_address: Address
     shipping_address: Address | None = None
-    contacts: Annotated[list[NewContact], Field(max_length=CONTACTS_MAX)] = Field(default_factory=list)
+    contacts: Annotated[list[NewContact], Field(max_length=CONTACTS_MAX)] = Field(default=[])
     payment_terms: PaymentTerms = "net_30"
     currency: Currency = "USD"
     credit_limit: CreditLimit = Decimal("0.00")
@@ -125,8 +125,9 @@ class NewCustomer(Value):
 
 
 class CreateCustomer(NewCustomer, Command[Customer]):
-    """Take in a new customer under an id the sender has chosen.
+    """Take in a new customer.
 
+    customer_id: chosen by the sender.
     Refused `customer_exists`, `customer_erased`, `several_primary_contacts`.
     """
 
@@ -221,8 +222,9 @@ class EraseCustomer(Command[Done]):
 
 
 class AddContact(Command[CustomerContact]):
-    """Add a person under an id the sender has chosen.
+    """Add a person to call at a customer.
 
+    contact_id: chosen by the sender.
     is_primary: true takes it from whoever has it; the first contact is primary in any case.
     expected_versions: of the customer. Refused `customer_not_found`, `precondition_failed`,
     `too_many_contacts`, `contact_exists`.

@@ -295,6 +295,31 @@ async def test_a_refusal_of_a_record_whose_key_is_no_text_is_said_all_the_same(
     assert mailbox.letters == []
 
 
+async def test_a_refusal_is_said_under_the_id_that_the_command_names_whatever_the_key_of_its_record(
+    consumer: Consumer, outbox: Outbox
+) -> None:
+    command = a_create()
+    await consumer.handle(a_record(command))
+    again = replace(a_record(command, an_envelope(command)), key=b"somebody@mail.example")
+
+    await consumer.handle(again)
+
+    rejected = (await outbox())[-1]
+    assert rejected.key == command.customer_id.encode()
+    assert "somebody" not in rejected.headers
+
+
+async def test_a_command_that_never_expires_may_say_so_by_the_last_of_all_instants(
+    consumer: Consumer, mailbox: Mailbox
+) -> None:
+    command = a_create()
+    envelope = an_asking_envelope(command, expires_at=datetime.max.replace(tzinfo=UTC))
+
+    await consumer.handle(a_record(command, envelope))
+
+    assert "refusal" not in mailbox.answer_to(envelope).facts
+
+
 async def test_an_exception_leaves_neither_a_claim_nor_a_message(
     engine: AsyncEngine, mailbox: Mailbox, rows: Counted
 ) -> None:
@@ -410,7 +435,7 @@ async def test_what_cannot_be_read_becomes_a_dead_letter_and_an_answer_to_whoeve
     (letter,) = mailbox.letters
     assert (letter.key, letter.value) == (record.key, value)
     assert dict(letter.headers)["dlq_error"].decode().startswith(code)
-    assert mailbox.answer_to(envelope).facts == {"refusal": "internal_error"}
+    assert mailbox.answer_to(envelope).facts == {"refusal": code}
 
 
 async def test_a_command_that_came_on_another_topic_is_a_dead_letter(

@@ -46,7 +46,7 @@ async def test_everything_that_is_held_is_in_the_export(
     assert exported["customer"] == json.loads((await ask(a_get(command.customer_id))).body)
     assert [contact["name"] for contact in exported["contacts"]] == ["Ada", "Bob"]
     assert list(exported["contacts"][0]) == list(CustomerContact.model_fields)
-    first, second = exported["kept_answers"]
+    second, first = exported["kept_answers"]
     assert (first["source"], first["id"]) == (envelope.source, envelope.id)
     assert first["answer"] == json.loads(mailbox.answer_to(envelope).body)
     assert second["answer"] == json.loads(update.body)

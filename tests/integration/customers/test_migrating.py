@@ -23,7 +23,7 @@ THREE_CUSTOMERS = """
         '{"line1":"1 High St","city":"London","country":"GB"}', 'net_30', 'USD', 0, 0, now(), n <> 2, now(),
         now() from generate_series(1, 3) as n;
     insert into inbox (consumer, source, id, digest, answer, facts)
-    values ('customers', '/erp', '1', '', '{}', '{"version": "c1-p0"}');
+    values ('customers', '/erp', '1', '', '{"id":"cust_1"}', '{"version": "c1-p0"}');
 """
 
 
@@ -54,4 +54,4 @@ async def test_customers_of_the_first_revision_are_kept_and_can_be_searched_and_
     assert tuple(counted) == (16, 2, 1)
     assert searched[0]["search_text"] == "müller 1\npost1@mail.example"
     assert [row["version"] for row in versions] == [1, 2, 3]
-    assert tuple(kept) == (None, b"{}")
+    assert tuple(kept) == ("cust_1", b'{"id":"cust_1"}')

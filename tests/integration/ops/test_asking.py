@@ -140,6 +140,15 @@ async def test_at_a_terminal_a_yes_has_it_asked_for() -> None:
     assert "no Kafka answers" in ended.errors
 
 
+async def test_away_from_any_terminal_nothing_is_erased_without_a_yes() -> None:
+    ended = await customers_api("erase", a_customer_id(), given=b"y\n", KAFKA_PORT=str(free_port()))
+
+    assert (ended.code, ended.output) == (2, "")
+    (line,) = ended.errors.splitlines()
+    assert line.startswith("error: nothing was erased: ")
+    assert "say --yes" in line
+
+
 async def a_customer_of(app: Composed) -> str:
     body = a_customer_body(credit_limit=5000, notes='Says "Gr\u00fc\u00df Gott"')
     created = await app.http.post("/api/customers", json=body)
@@ -168,7 +177,7 @@ async def test_an_erased_customer_is_gone_and_erasing_it_again_does_no_harm(
 
     erasures = [
         await customers_api("erase", customer_id, *options, KAFKA_BOOTSTRAP_SERVERS=kafka)
-        for options in (["--reason", "asked for by letter"], ["--yes"])
+        for options in (["--yes", "--reason", "asked for by letter"], ["--yes"])
     ]
 
     for ended in erasures:

@@ -88,6 +88,11 @@ async def test_a_terminated_run_ends_everything_it_started(run, state):
     assert state.holder() is None
 
 
+async def test_what_serves_is_said_to_ask_nobody_who_they_are(run):
+    process = await run()
+    assert b"reachable from this machine only" in await process.stdout.readline()
+
+
 async def test_a_second_run_says_that_one_is_running(run, environment):
     first = await run()
     second = await asyncio.create_subprocess_exec(

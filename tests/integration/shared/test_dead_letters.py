@@ -2,6 +2,8 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import MessageSizeTooLargeError
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -57,3 +59,30 @@ async def test_whatever_a_record_is_made_of_it_can_be_set_aside(
 
     (letter,) = await records_of(kafka, letters)
     assert (letter.key, letter.value, list(letter.headers)) == (key, value, headers)
+
+
+@pytest.mark.parametrize(
+    ("value", "headers"),
+    [
+        pytest.param(b"x" * 2_000_000, [], id="a value"),
+        pytest.param(None, [("\\xff" * 300_000, b"")], id="the name of a header"),
+    ],
+)
+async def test_of_a_record_that_is_larger_than_its_letter_may_be_the_letter_tells_where_it_stands(
+    outlets: KafkaOutlets, kafka: str, topic: Topic, value: bytes | None, headers: list[tuple[str, bytes]]
+) -> None:
+    letters, why = f"{topic.name}.test.dlq", [("dlq_topic", topic.name.encode()), ("dlq_offset", b"7")]
+
+    await outlets.bury(Outgoing(letters, b"key", value, [*headers, *why]))
+
+    (letter,) = await records_of(kafka, letters)
+    assert (letter.key, letter.value) == (None, None)
+    assert list(letter.headers) == [*why, ("dlq_abridged", b"true")]
+
+
+async def test_a_record_that_is_small_only_while_it_is_packed_is_not_taken(kafka: str, topic: Topic) -> None:
+    async with AIOKafkaProducer(
+        bootstrap_servers=kafka, compression_type="gzip", max_request_size=10_000_000
+    ) as packing:
+        with pytest.raises(MessageSizeTooLargeError):
+            await packing.send_and_wait(topic.name, b"x" * 3_000_000, key=b"key")

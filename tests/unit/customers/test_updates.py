@@ -29,6 +29,13 @@ def updated(before: Held, **changes: object) -> Change:
     return update(before, an_update(before.customer.customer_id, **changes), NOW, "/erp")
 
 
+def stored(change: Change) -> list[str]:
+    """The members that the first event names."""
+    event = change.events[0]
+    assert isinstance(event, CustomerUpdated)
+    return event.changed
+
+
 def test_what_is_so_already_is_no_change() -> None:
     before = held(credit_limit=Decimal("5000"), notes=None, fax=None)
 
@@ -41,9 +48,7 @@ def test_the_members_that_changed_are_named_in_their_declared_order() -> None:
     change = updated(held(), notes="New.", name="Renamed Ltd", is_active=True, fax=None)
 
     assert change.changed == ["name", "fax", "notes"]
-    (event,) = change.events
-    assert isinstance(event, CustomerUpdated)
-    assert event.changed == change.changed
+    assert stored(change) == change.changed
 
 
 def test_notes_change_and_are_not_published() -> None:
@@ -124,8 +129,36 @@ def test_a_shipping_address_that_is_the_billing_address_stays_none(shipping: str
 
     change = updated(before, billing_address=new, shipping_address=old if shipping == "old" else new)
 
-    assert change.changed == ["billing_address"]
+    assert stored(change) == ["billing_address"]
     assert change.customer.shipping_address is None
+
+
+def test_a_shipping_address_that_is_the_billing_address_is_shown_to_change_with_it() -> None:
+    change = updated(
+        held(shipping_address=None),
+        notes="New.",
+        billing_address=an_address(line1="1 New Road"),
+        fax="555 0000",
+    )
+
+    assert change.changed == ["fax", "billing_address", "shipping_address", "notes"]
+    assert stored(change) == ["fax", "billing_address", "notes"]
+
+
+def test_a_shipping_address_of_its_own_does_not_change_with_the_billing_address() -> None:
+    before = held(shipping_address=an_address(line1="2 Far Away"))
+
+    change = updated(before, billing_address=an_address(line1="1 New Road"))
+
+    assert change.changed == stored(change) == ["billing_address"]
+
+
+def test_a_shipping_address_that_is_given_up_is_named_once() -> None:
+    before = held(shipping_address=an_address(line1="2 Far Away"))
+
+    change = updated(before, billing_address=an_address(line1="1 New Road"), shipping_address=None)
+
+    assert change.changed == stored(change) == ["billing_address", "shipping_address"]
 
 
 def test_a_shipping_address_that_is_kept_may_become_the_billing_address() -> None:

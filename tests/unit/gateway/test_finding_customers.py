@@ -191,6 +191,15 @@ def test_an_unknown_parameter_that_is_no_text_can_still_be_named(gateway: Gatewa
     assert errors(gateway, "%FF=1") == {"\ufffd": "unknown_parameter"}
 
 
+@pytest.mark.parametrize("name", FindCustomers.model_fields)
+@pytest.mark.parametrize("value", ["%ff", "\xff", "%ED%A0%80"])
+def test_a_value_that_is_not_utf_8_is_said_not_to_be(gateway: Gateway, name: str, value: str) -> None:
+    (error,) = gateway.get(f"{PATH}?{name}={value}").json["errors"]
+
+    assert (error["parameter"], error["code"]) == (name, "invalid_characters")
+    assert "UTF-8" in error["detail"]
+
+
 def test_a_refusal_of_the_service_is_a_problem() -> None:
     response = Gateway(Bus(Refused("brand_new", "news"))).get(PATH)
     assert_problem(response, 500, "internal_error")

@@ -20,7 +20,7 @@ from ops.lines import (
 )
 from shared.contracts.customers.requests import EraseCustomer, ImportCustomer, imported_id
 from shared.messaging import Poison
-from tests.support.builders import a_customer_body, a_customer_id
+from tests.support.builders import a_contact_body, a_customer_body, a_customer_id, an_address
 
 SOURCE = "/erp"
 
@@ -82,7 +82,7 @@ def test_what_is_no_command_is_not_sent(wire_type: str) -> None:
 
 
 def test_a_line_goes_out_as_it_was_written() -> None:
-    line = Line(4, b'{"customer_id": "cust_1",  "member_of_tomorrow": 1}')
+    line = Line(4, b'{"reason": null,  "customer_id": "cust_\\u0031"}')
 
     found = numbered(line, EraseCustomer, SOURCE)
 
@@ -128,6 +128,24 @@ def test_a_line_that_breaks_the_contract_is_told_where_and_never_with_its_values
 
     assert "secret" not in str(poison.value)
     assert "yesterday" not in str(poison.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"credt_limit": "secret"}, "credt_limit: unknown_member"),
+        ({"billing_address": an_address(lin2="secret")}, "billing_address.lin2: unknown_member"),
+        ({"contacts": [a_contact_body(), a_contact_body(id="x")]}, "contacts.1.id: unknown_member"),
+        ({"naame": "secret", "name": ..., "fxa": None}, "naame: unknown_member; fxa: unknown_member"),
+    ],
+)
+def test_a_member_that_the_contract_does_not_know_is_a_mistake_at_every_depth(
+    changes: dict[str, object], reason: str
+) -> None:
+    with pytest.raises(Poison) as poison:
+        numbered(a_line(an_import_body(**changes)), ImportCustomer, SOURCE)
+
+    assert str(poison.value) == f"invalid_body: {reason}"
 
 
 @pytest.mark.parametrize("text", [b"{", b"[]", b"\xff", None])

@@ -38,14 +38,14 @@ envelopes = st.builds(
     time=st.none() | text,
     partition_key=st.none() | text,
     sequence=st.none() | st.integers(0, 10**12 - 1),
-    correlation_id=st.none() | text,
+    correlation_id=st.none() | name,
     causation_id=st.none() | text,
-    traceparent=st.none() | text,
+    traceparent=st.none() | name,
     expires_at=st.none() | st.datetimes(timezones=st.just(UTC)),
     reply_to=st.none() | text,
     reply_partition=st.none() | st.integers(0, 31),
-    ask_id=st.none() | text,
-    caller=st.none() | text,
+    ask_id=st.none() | name,
+    caller=st.none() | name,
 )
 
 
@@ -158,3 +158,10 @@ def test_the_reason_quotes_no_value() -> None:
 def test_the_conversation_is_the_first_message_where_none_is_named() -> None:
     assert LEAST.conversation == "1"
     assert WHOLE.conversation == "req-1"
+
+
+@pytest.mark.parametrize("header", ["ce_correlationid", "ce_traceparent", "caller", "ask_id"])
+@pytest.mark.parametrize("value", [b"x" * 256, b"", b"two\nlines"])
+def test_what_goes_into_every_consequence_is_short(header: str, value: bytes) -> None:
+    with pytest.raises(Poison, match=f"bad_envelope: header {header}"):
+        read_headers(with_header(write_headers(LEAST), header, value))
