@@ -101,9 +101,12 @@ class Context:
         """Publish, under the key of its command, that a command was refused."""
         self.emitted.append(_outgoing_rejection(rejection, self, key))
 
-    async def forget(self, key: str) -> None:
-        """Forget the answers to all messages that concerned `key`; that they were handled stays known."""
-        await inbox.forget(self.db, key)
+    async def forget(self, entity_id: str) -> None:
+        """Forget the answers to all messages that concerned an entity; that they were handled stays known.
+
+        Whoever asks again has the handler run again, beside other repeats: it must refuse, or do nothing.
+        """
+        await inbox.forget(self.db, entity_id)
 
     def new_id(self, prefix: str) -> str:
         """An id for something new: a repeat of the message makes the same ids in the same order."""

@@ -38,14 +38,14 @@ inbox = Table(
     Column("consumer", Text, primary_key=True),
     Column("source", Text, primary_key=True),
     Column("id", Text, primary_key=True),
-    Column("key", Text, index=True),
+    Column("concerns", Text, index=True),
     Column("digest", LargeBinary, nullable=False),
     Column("answer", LargeBinary),
     Column("facts", JSON),
     Column("claimed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Index("ix_inbox_claimed_at", "claimed_at"),
 )
-"""Every message handled. `key`: of the entity it concerns, where it names it. `digest`: of its body.
+"""Every message handled. `concerns`: the id of the entity, where the message names it. `digest`: of its body.
 `answer`, `facts`: null where it has none."""
 
 _CLAIM = insert(inbox).on_conflict_do_nothing().returning(inbox.c.id)
@@ -59,7 +59,7 @@ _KEPT = select(inbox.c.digest, inbox.c.answer, inbox.c.facts).where(_THIS)
 _FORGOTTEN = {"forgotten": "true"}
 _FORGET = (
     update(inbox)
-    .where(inbox.c.key == bindparam("of_key"), inbox.c.answer.is_not(None))
+    .where(inbox.c.concerns == bindparam("of_entity"), inbox.c.answer.is_not(None))
     .values(answer=None, facts=_FORGOTTEN)
 )
 _CLEAN = text(
@@ -86,11 +86,11 @@ def digest(body: bytes | None) -> bytes:
 
 
 async def claim(
-    db: AsyncConnection, consumer: str, envelope: Envelope, body_digest: bytes, key: str | None = None
+    db: AsyncConnection, consumer: str, envelope: Envelope, body_digest: bytes, concerns: str | None = None
 ) -> bool:
     """Claim the message for this transaction; False where it was handled before.
 
-    key: what it concerns, as `forget` will name it.
+    concerns: the id of an entity, as `forget` will name it.
 
     Waits for a transaction that is handling the same message now, and then knows how that one ended.
     """
@@ -98,7 +98,7 @@ async def claim(
         "consumer": consumer,
         "source": envelope.source,
         "id": envelope.id,
-        "key": key,
+        "concerns": concerns,
         "digest": body_digest,
     }
     return (await db.execute(_CLAIM, row)).first() is not None
@@ -107,7 +107,7 @@ async def claim(
 async def keep(db: AsyncConnection, consumer: str, envelope: Envelope, answer: Answer[Value]) -> None:
     """Keep the answer of a claimed message."""
     kept_now = {"answer": answer.body, "facts": dict(answer.facts)}
-    await db.execute(_KEEP, {**_key(consumer, envelope), **kept_now})
+    await db.execute(_KEEP, {**_named(consumer, envelope), **kept_now})
 
 
 async def kept(db: AsyncConnection, consumer: str, envelope: Envelope) -> Kept:
@@ -115,18 +115,18 @@ async def kept(db: AsyncConnection, consumer: str, envelope: Envelope) -> Kept:
 
     A statement of its own, after the claim: the claim's snapshot is older than the answer it waited for.
     """
-    row = (await db.execute(_KEPT, _key(consumer, envelope))).one()
+    row = (await db.execute(_KEPT, _named(consumer, envelope))).one()
     if row.answer is None:
         return Kept(row.digest, None, is_forgotten=row.facts == _FORGOTTEN)
     return Kept(row.digest, Answer(row.answer, {**row.facts, "replayed": "true"}))
 
 
-async def forget(db: AsyncConnection, key: str) -> None:
-    """Forget the answers to all messages that concerned `key`; that they were handled stays known."""
-    await db.execute(_FORGET, {"of_key": key})
+async def forget(db: AsyncConnection, entity_id: str) -> None:
+    """Forget the answers to all messages that concerned an entity; that they were handled stays known."""
+    await db.execute(_FORGET, {"of_entity": entity_id})
 
 
-def _key(consumer: str, envelope: Envelope) -> dict[str, str]:
+def _named(consumer: str, envelope: Envelope) -> dict[str, str]:
     return {"of_consumer": consumer, "of_source": envelope.source, "of_id": envelope.id}
 
 

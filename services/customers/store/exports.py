@@ -18,7 +18,7 @@ _KEPT_ANSWERS = (
         utc(inbox.c.claimed_at).label("handled_at"),
         cast(func.convert_from(inbox.c.answer, literal_column("'UTF8'")), JSON).label("answer"),
     )
-    .where(inbox.c.key == customers.c.id, inbox.c.answer.is_not(None))
+    .where(inbox.c.concerns == customers.c.id, inbox.c.answer.is_not(None))
     .order_by(inbox.c.claimed_at.desc(), inbox.c.source, inbox.c.id)
     .limit(KEPT_ANSWERS_MAX)
     .correlate(customers)

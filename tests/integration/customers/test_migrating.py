@@ -48,7 +48,7 @@ async def test_customers_of_the_first_revision_are_kept_and_can_be_searched_and_
         counted = await db.fetchrow("select count(*), sum(active), sum(inactive) from customer_counts")
         searched = await db.fetch("select search_text from customers order by id")
         versions = await db.fetch("select version from customers where erased_at is null order by version")
-        kept = await db.fetchrow("select key, answer from inbox")
+        kept = await db.fetchrow("select concerns, answer from inbox")
     finally:
         await db.close()
     assert tuple(counted) == (16, 2, 1)

@@ -14,12 +14,13 @@ SEARCH_TEXT = "lower(name collate pg_c_utf8) || '\n' || lower(email collate pg_c
 
 def upgrade() -> None:
     """Add them; customers that are there already are searched and counted too."""
-    op.add_column("inbox", sa.Column("key", sa.Text))
+    op.add_column("inbox", sa.Column("concerns", sa.Text))
     # until now only creates were handled, whose answers name the customer
     op.execute(
-        "update inbox set key = cast(convert_from(answer, 'UTF8') as json) ->> 'id' where answer is not null"
+        "update inbox set concerns = cast(convert_from(answer, 'UTF8') as json) ->> 'id'"
+        " where answer is not null"
     )
-    op.create_index("ix_inbox_key", "inbox", ["key"])
+    op.create_index("ix_inbox_concerns", "inbox", ["concerns"])
     op.add_column("customers", sa.Column("erased_at", sa.DateTime(timezone=True)))
     op.add_column("customers", sa.Column("imported_as", sa.Text))
     op.add_column("customers", sa.Column("import_digest", sa.LargeBinary))
