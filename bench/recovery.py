@@ -25,7 +25,7 @@ from shared.kafka import PARTITIONS
 
 ADDRESS = {"line1": "1", "city": "B", "country": "DE"}
 BODY = {"name": "A", "email": "a@example.com", "billing_address": ADDRESS}
-RATE_PER_S = 150
+RATE_PER_S = 50  # of reads and of creates each: waits are to be those of the restart, not of a queue
 BEFORE_S, AFTER_S = 2.0, 4.0
 
 console = Console(width=160)
