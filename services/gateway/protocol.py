@@ -1,10 +1,12 @@
-"""HTTP on the wire: uvicorn's protocol, but for two things.
+"""HTTP on the wire: uvicorn's protocol, but for three things.
 
 Head and body of an answer go out in one write: uvicorn writes them apart, and each write is a system call and
 a packet, the dearest single part of a small answer (docs/decisions/0011-one-write-an-answer.md).
 
 A process that ends says so in the next answer on each connection, instead of closing those that are idle just
 then: a client may be sending on one of them, and would not know whether it was heard.
+
+What is no HTTP, an unknown method too, is answered as every error is, with a problem.
 """
 
 import asyncio
@@ -12,7 +14,11 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from services.gateway.problems import MEDIA_TYPE, Problem, rendered
+from shared.ids import new_message_id
+
 LINGER_S = 1.0
+NO_HTTP = "The request line or a header is not well-formed HTTP/1.1, or its method is none of HTTP's."
 
 
 class JoinedWrites:
@@ -65,6 +71,20 @@ class Protocol(HttpToolsProtocol):
             self.loop.call_later(LINGER_S, self._close_where_idle)
         else:
             self.cycle.keep_alive = False
+
+    def send_400_response(self, msg: str) -> None:
+        """Tell whoever sent what the parser does not take for HTTP, and end the connection."""
+        request_id = new_message_id()
+        scope: Any = {"state": {"request_id": request_id}, "headers": []}
+        body = rendered(Problem("invalid_header", NO_HTTP), scope)
+        head = (
+            "HTTP/1.1 400 Bad Request\r\n"
+            f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\n"
+            f"x-request-id: {request_id}\r\nx-content-type-options: nosniff\r\n"
+            "cache-control: no-store\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
 
     def _close_where_idle(self) -> None:
         if self._is_idle():

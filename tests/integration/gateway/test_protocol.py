@@ -1,4 +1,5 @@
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -66,3 +67,23 @@ async def test_a_connection_on_which_nothing_is_asked_ends_with_the_process(
     writer.close()
     with suppress(ConnectionError):
         await writer.wait_closed()
+
+
+@pytest.mark.parametrize(
+    "line", [b"FOO / HTTP/1.1", b"get / HTTP/1.1", b"GET / HTTP/9", b"\x16\x03\x01", b"hello"]
+)
+async def test_what_is_no_http_is_answered_with_a_problem(
+    server: uvicorn.Server, listener: socket.socket, line: bytes
+) -> None:
+    reader, writer = await asyncio.open_connection(*listener.getsockname())
+    writer.write(line + b"\r\nHost: here\r\n\r\n")
+    head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+
+    status, *lines = head.decode().split("\r\n")
+    headers = dict(each.split(": ", 1) for each in lines)
+    problem = json.loads(body)
+    assert status == "HTTP/1.1 400 Bad Request"
+    assert headers["content-type"] == "application/problem+json"
+    assert (problem["status"], problem["code"]) == (400, "invalid_header")
+    assert problem["request_id"] == headers["x-request-id"]
