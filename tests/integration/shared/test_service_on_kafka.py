@@ -2,16 +2,14 @@ import asyncio
 import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 from uuid import uuid4
 
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.application import new_application
 from shared.consumer import Context, Handlers, Reading
 from shared.errors import DeadlineExceeded, Refused
 from shared.kafka import create_topics, dead_letter_topic
@@ -29,10 +27,10 @@ from shared.messaging import (
     write_headers,
 )
 from shared.rpc import Asking, KafkaRpc
-from shared.settings import ServiceSettings
 from tests.support.eventually import eventually
 from tests.support.kafka import Published, a_topic, publish, publisher, records_of
 from tests.support.postgres import Database
+from tests.support.service import running
 
 pytestmark = [pytest.mark.integration, pytest.mark.kafka]
 
@@ -124,21 +122,8 @@ async def notes(owner_engine: AsyncEngine) -> None:
         await db.execute(text("create table notes (id bigserial primary key, book text, text text)"))
 
 
-@asynccontextmanager
-async def member(kafka: str, database: Database, replica: str = "0") -> AsyncIterator[None]:
-    settings = ServiceSettings(
-        kafka_bootstrap_servers=kafka,
-        kafka_session_timeout_ms=3000,
-        replica=replica,
-        database_url=SecretStr(database.runtime),
-    )
-    app = new_application(handlers, settings)
-    async with app.lifespan_context():
-        await app.start()
-        try:
-            yield
-        finally:
-            await app.stop()
+def member(kafka: str, database: Database, replica: str = "0") -> AbstractAsyncContextManager[None]:
+    return running(handlers, kafka, database, replica=replica, kafka_session_timeout_ms=3000)
 
 
 @pytest.fixture

@@ -3,17 +3,15 @@ from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
-from pydantic import SecretStr
 
-from shared.application import new_application
 from shared.consumer import Context, Handlers, Reading
 from shared.kafka import PARTITIONS, REPLY_PARTITIONS, create_topics
 from shared.messaging import Answer, Command, Done, Query, Request
 from shared.rpc import Asking, KafkaRpc
-from shared.settings import ServiceSettings
 from tests.support.hostile import publish_unreadable_headers
 from tests.support.kafka import a_topic
 from tests.support.postgres import Database
+from tests.support.service import running
 
 pytestmark = [pytest.mark.integration, pytest.mark.kafka]
 
@@ -61,21 +59,11 @@ async def look(query: Look, context: Reading) -> Answer[Done]:
 async def rpc(kafka: str, customers_database: Database) -> AsyncIterator[KafkaRpc]:
     """Who asks the service, which runs beside."""
     await create_topics(kafka, [Touch.topic, Look.topic, REPLIES])
-    settings = ServiceSettings(
-        kafka_bootstrap_servers=kafka,
-        database_url=SecretStr(customers_database.runtime),
-        allowed_reply_topics=REPLIES.name,
-    )
-    app = new_application(handlers, settings)
     rpc = KafkaRpc(kafka, "/test", REPLIES)
-    async with app.lifespan_context():
-        await app.start()
-        try:
-            await rpc.start()
-            yield rpc
-            await rpc.stop()
-        finally:
-            await app.stop()
+    async with running(handlers, kafka, customers_database, allowed_reply_topics=REPLIES.name):
+        await rpc.start()
+        yield rpc
+        await rpc.stop()
 
 
 @pytest.mark.parametrize("request_", [Touch(thing_id="a"), Look(thing_id="a")], ids=["commands", "queries"])
