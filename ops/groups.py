@@ -1,7 +1,7 @@
 """Consumer groups as the broker sees them: how many members each has, and how far behind it is."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,28 +48,25 @@ class _DescribeGroups(Request[DescribeGroupsRequest_v1 | DescribeGroupsRequest_v
         return request_struct_class(self._groups)
 
 
-async def groups(bootstrap_servers: str, topics: Iterable[Topic]) -> list[Group]:
+async def groups(bootstrap_servers: str, topics: Collection[Topic]) -> list[Group]:
     """Every group that is declared to read one of `topics`, by name.
 
     Raises:
         KafkaError: the broker does not answer.
     """
-    read = {name: [topic.name for topic in topics if name in topic.groups] for name in _names(topics)}
+    names = sorted({name for topic in topics for name in topic.groups})
+    read = {name: [topic.name for topic in topics if name in topic.groups] for name in names}
     client: Any = AIOKafkaClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=REQUEST_TIMEOUT_MS)
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=REQUEST_TIMEOUT_MS)
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, request_timeout_ms=REQUEST_TIMEOUT_MS)
     try:
         await asyncio.gather(client.bootstrap(), admin.start(), consumer.start())
         return [
-            Group(name, *await _members(client, name), lag=await _lag(admin, consumer, name, read[name]))
-            for name in sorted(read)
+            Group(name, *await _members(client, name), lag=await _lag(admin, consumer, name, topic_names))
+            for name, topic_names in read.items()
         ]
     finally:
         await asyncio.gather(client.close(), admin.close(), consumer.stop(), return_exceptions=True)
-
-
-def _names(topics: Iterable[Topic]) -> set[str]:
-    return {name for topic in topics for name in topic.groups}
 
 
 async def _members(client: Any, group: str) -> tuple[int, str]:

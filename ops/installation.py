@@ -11,11 +11,10 @@ from dataclasses import asdict, dataclass
 import asyncpg
 from aiokafka.errors import KafkaError
 from rich.table import Table
-from rich.text import Text
 
 from ops import bus
 from ops.groups import STABLE, groups
-from ops.output import console
+from ops.output import console, health
 from ops.settings import SERVICES, Settings
 from shared.contracts import TOPICS
 from shared.settings import read
@@ -72,7 +71,7 @@ def _gateway(url: str) -> Finding:
 async def _groups(bootstrap_servers: str) -> list[Finding]:
     try:
         async with asyncio.timeout(WITHIN_S):
-            found = await groups(bootstrap_servers, list(TOPICS.values()))
+            found = await groups(bootstrap_servers, TOPICS.values())
     except (KafkaError, OSError) as error:
         return [Finding("kafka", "-", f"does not answer: {type(error).__name__}")]
     return [
@@ -104,6 +103,5 @@ async def _outbox(service: str, url: str) -> Finding:
 def _table(found: list[Finding]) -> Table:
     table = Table("what", "shows", "health", box=None, pad_edge=False)
     for each in found:
-        health = Text("healthy", style="green") if not each.why else Text(each.why, style="bold red")
-        table.add_row(each.name, each.shows, health)
+        table.add_row(each.name, each.shows, health(each.why))
     return table

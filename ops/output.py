@@ -42,6 +42,11 @@ def show(line: Line) -> None:
     console.say(prefix + Text.from_ansi(line.text))
 
 
+def health(why: str) -> Text:
+    """How well something is, as a cell of a table; why: what ails it, empty when nothing does."""
+    return Text(why, style="bold red") if why else Text("healthy", style="green")
+
+
 def fail(message: str) -> None:
     """Say on standard error why there is no result."""
     errors.say(Text("error: ", style="bold red") + Text(message))

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
+from shared.heartbeats import OLD_AFTER_S
+
 SERVICES = ("customers",)
 MAX_PORT = 65535
 MAX_REPLICAS = 64
@@ -51,7 +53,7 @@ class Settings:
     replicas: int = 1
     kafka_bootstrap_servers: str | None = None
     databases: Mapping[str, DatabaseUrls] = field(default_factory=dict)
-    heartbeat_limit_s: float = 10.0
+    heartbeat_limit_s: float = OLD_AFTER_S
     first_heartbeat_limit_s: float = 60.0
     trains_startup_cache: bool = True
 

@@ -7,11 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.table import Table
-from rich.text import Text
 
 from ops import processes
 from ops.kafka import KafkaServer
-from ops.output import console
+from ops.output import console, health
 from ops.postgres import PostgresServer
 from ops.settings import Settings
 from ops.state import Record, StateFolder
@@ -77,7 +76,6 @@ def status(settings: Settings, as_json: bool) -> int:
 def _table(found: list[Condition]) -> Table:
     table = Table("name", "pid", "running since (UTC)", "restarts", "health", box=None, pad_edge=False)
     for one in found:
-        health = Text("healthy", style="green") if one.healthy else Text(one.why, style="bold red")
         since = one.since.removesuffix("+00:00").replace("T", " ")
-        table.add_row(one.name, str(one.pid or "-"), since, str(one.restarts), health)
+        table.add_row(one.name, str(one.pid or "-"), since, str(one.restarts), health(one.why))
     return table

@@ -7,9 +7,10 @@ from services.gateway.headers import header_lines
 from services.gateway.problems import Problem
 from services.gateway.requests import HttpRequest
 from services.gateway.validation import Addressing
+from shared.contracts.values import CONTACT_ID, CUSTOMER_ID
 
-_CUSTOMER_ID = re.compile(r"cust_[A-Za-z0-9]{1,64}")
-_CONTACT_ID = re.compile(r"cont_[A-Za-z0-9]{1,64}")
+_CUSTOMER_ID = re.compile(CUSTOMER_ID)
+_CONTACT_ID = re.compile(CONTACT_ID)
 
 
 def customer_id(request: HttpRequest) -> str:

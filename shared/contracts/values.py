@@ -287,8 +287,11 @@ def _without_default(schema: dict[str, Any]) -> None:
     del schema["default"]
 
 
-CustomerId = Annotated[str, Field(pattern=r"^cust_[A-Za-z0-9]{1,64}$")]
-ContactId = Annotated[str, Field(pattern=r"^cont_[A-Za-z0-9]{1,64}$")]
+CUSTOMER_ID = r"cust_[A-Za-z0-9]{1,64}"
+CONTACT_ID = r"cont_[A-Za-z0-9]{1,64}"
+
+CustomerId = Annotated[str, Field(pattern=f"^{CUSTOMER_ID}$")]
+ContactId = Annotated[str, Field(pattern=f"^{CONTACT_ID}$")]
 ForeignId = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,100}$")]
 """An id another system gave: visible ASCII."""
 

@@ -15,7 +15,8 @@ from testcontainers.postgres import PostgresContainer
 from ops.ports import HOST, free_port
 from tests.support.servers import PROJECT
 
-POSTGRES, KAFKA = "postgres:18", "apache/kafka:4.3.1"
+COMPOSED = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]
+POSTGRES, KAFKA = COMPOSED["customers-db"]["image"], COMPOSED["kafka"]["image"]
 STARTED = "Kafka Server started"
 ENGINE_WITHIN_S = 5
 
@@ -71,8 +72,7 @@ def _ensure(image: str) -> None:
 
 def _broker_settings(port: int) -> dict[str, str]:
     """Those of the composition, but for where it listens and for whom."""
-    composition = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())
-    given: dict[str, str] = composition["services"]["kafka"]["environment"]
+    given: dict[str, str] = COMPOSED["kafka"]["environment"]
     return {
         **given,
         "KAFKA_LISTENERS": f"PLAINTEXT://:{port},CONTROLLER://:9093",
