@@ -19,18 +19,22 @@ export UV_COMPILE_BYTECODE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help sync up down test-compose run stop reset status logs check format test test-unit test-integration test-e2e bench docs
+.PHONY: help sync up down test-compose run demo stop reset status logs check format test test-unit test-integration test-e2e bench docs
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  Variables of run, with their defaults: GATEWAY_PORT=8000 KAFKA_PORT=9092 POSTGRES_PORT=5433"
 	@echo "  STATE_DIR=.local REPLICAS=1; KAFKA_BOOTSTRAP_SERVERS, DATABASE_URL_<SERVICE> for servers of yours."
+	@echo "  Other targets that speak to what runs (demo, stop, status, …) take the same ones."
 
 sync: $(SYNCED) ## Install everything into .venv (done by the other targets when needed)
 
 run: $(SYNCED) ## Start PostgreSQL, Kafka and all services; Ctrl-C stops them
 	@$(BIN)/customers-api run
+
+demo: $(SYNCED) ## Fill what runs with fifty customers and years of orders (SLOWLY=1: then go on ordering)
+	@$(BIN)/customers-api demo $(if $(SLOWLY),--slowly)
 
 stop: $(SYNCED) ## Stop what `make run` started, from another terminal
 	@$(BIN)/customers-api stop

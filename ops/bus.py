@@ -72,13 +72,13 @@ async def producer(servers: str, topic: Topic) -> AsyncIterator[AIOKafkaProducer
 
 
 @asynccontextmanager
-async def rpc(servers: str, source: str, topic: Topic) -> AsyncIterator[KafkaRpc]:
+async def rpc(servers: str, source: str, *topics: Topic) -> AsyncIterator[KafkaRpc]:
     """A way to ask in the name of `source`; answers come on the services' replies topic.
 
     Raises:
         NoBus: nobody there, or no such topic.
     """
-    await _ensure_bus(servers, topic, SERVICES_REPLIES)
+    await _ensure_bus(servers, *topics, SERVICES_REPLIES)
     started = KafkaRpc(servers, source, SERVICES_REPLIES)
     try:
         try:

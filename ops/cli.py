@@ -17,6 +17,9 @@ app = typer.Typer(
     "that run already.",
 )
 
+credit = typer.Typer(no_args_is_help=True, help="What credit keeps, looked into.")
+app.add_typer(credit, name="credit")
+
 
 @app.command()
 def run() -> None:
@@ -73,6 +76,19 @@ def logs(
 
 
 @app.command()
+def demo(
+    slowly: Annotated[bool, typer.Option("--slowly", help="Then go on placing orders until Ctrl-C.")] = False,
+) -> None:
+    """Fill the running system with a small world: fifty customers, years of orders, sent through the topics.
+
+    What is there already is not sent again; a run that was broken off is gone on with.
+    """
+    from ops.demo import verb
+
+    raise typer.Exit(verb.demo(_settings(), slowly))
+
+
+@app.command()
 def send(
     wire_type: Annotated[str, typer.Argument(metavar="TYPE", help="Of the command: customer.import.v1.")],
     file: Annotated[
@@ -102,10 +118,34 @@ def erase(
 
 @app.command()
 def export(customer_id: Annotated[str, typer.Argument(metavar="CUSTOMER_ID")]) -> None:
-    """Print everything that is held about a customer, as JSON."""
+    """Print everything that customers, orders and credit hold about a customer, as JSON."""
     from ops import export as verb
 
     raise typer.Exit(verb.export(_settings(), customer_id))
+
+
+@credit.command()
+def verify() -> None:
+    """Recompute every balance from what it is made of, and show where it differs; exit code 1 if it does.
+
+    Looks into the database of DATABASE_URL_CREDIT, else into that of the local stack.
+    """
+    from ops import credit_verify as verb
+
+    raise typer.Exit(verb.verify(_settings()))
+
+
+@credit.command()
+def rescore(
+    file: Annotated[Path, typer.Argument(metavar="FILE|-", exists=True, dir_okay=False, allow_dash=True)],
+) -> None:
+    """Score what credit checks were made from once more: one input, or an array of them.
+
+    Exit code 1 if an input is not what it must be.
+    """
+    from ops import credit_rescore as verb
+
+    raise typer.Exit(verb.rescore(file))
 
 
 def main() -> None:

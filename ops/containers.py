@@ -25,12 +25,16 @@ NOT_YET = (OSError, asyncpg.CannotConnectNowError)
 def make_secrets(service: str, folders: Path = FOLDERS) -> None:
     """Write the superuser's password, and the URLs of owner and runtime role, as far as they are missing.
 
-    The files are readable by everybody in the containers that mount their folder, and by nobody else.
+    The command line, which looks into every database, has the runtime roles' URLs of all services in a folder
+    of its own. The files are readable by everybody in the containers that mount their folder, and by nobody
+    else.
     """
     made = urls(PORT, service, (new_password(), new_password()), host=_host(service))
     _write_once(folders / "admin" / "POSTGRES_PASSWORD", new_password())
     _write_once(folders / "owner" / f"DATABASE_OWNER_URL_{service.upper()}", made.owner)
-    _write_once(folders / "runtime" / f"DATABASE_URL_{service.upper()}", made.runtime)
+    runtime = folders / "runtime" / f"DATABASE_URL_{service.upper()}"
+    _write_once(runtime, made.runtime)
+    _write(folders / "ops" / runtime.name, runtime.read_text())
 
 
 async def make_database(service: str, folders: Path = FOLDERS) -> None:
@@ -55,10 +59,14 @@ def _password(url: str) -> str:
 
 def _write_once(file: Path, text: str) -> None:
     if not file.exists():
-        unfinished = file.with_suffix(".unfinished")
-        unfinished.write_text(text)
-        unfinished.chmod(0o444)
-        unfinished.replace(file)
+        _write(file, text)
+
+
+def _write(file: Path, text: str) -> None:
+    unfinished = file.with_suffix(".unfinished")
+    unfinished.write_text(text)
+    unfinished.chmod(0o444)
+    unfinished.replace(file)
 
 
 def run(arguments: list[str]) -> None:

@@ -26,7 +26,7 @@ OWN_SCHEMA = """
     alter default privileges for role "{name}_owner" in schema public
         grant select, insert, update, delete on tables to "{name}";
     alter default privileges for role "{name}_owner" in schema public
-        grant usage on sequences to "{name}";
+        grant usage, update on sequences to "{name}";
 """
 CLOSED_TO_ALL = """
     revoke all on database postgres from public;

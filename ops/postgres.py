@@ -32,7 +32,6 @@ SERVER_SETTINGS = {
     "listen_addresses": HOST,
     "max_connections": "200",
     "shared_buffers": "128MB",
-    "fsync": "on",
     "synchronous_commit": "on",
     "password_encryption": "scram-sha-256",
     "timezone": "UTC",
@@ -47,13 +46,15 @@ class PostgresServer:
     """One server with its data in `folder`, on 127.0.0.1:`port` and a socket.
 
     secrets: the file that keeps the generated passwords, readable by its owner only.
+    is_durable: False where nothing on it is worth keeping when the machine stops: it is quicker then.
     """
 
     name = "postgres"
 
-    def __init__(self, folder: Path, secrets: Path, port: int) -> None:
+    def __init__(self, folder: Path, secrets: Path, port: int, is_durable: bool = True) -> None:
         self.folder = folder
         self.port = port
+        self._is_durable = is_durable
         self._data = folder / "data"
         self._secrets = secrets
         self._user = UNPRIVILEGED_USER if os.geteuid() == 0 else None
@@ -73,6 +74,7 @@ class PostgresServer:
         """How the server is started."""
         settings = {
             **SERVER_SETTINGS,
+            "fsync": "on" if self._is_durable else "off",
             "port": str(self.port),
             "unix_socket_directories": str(self.socket_folder),
         }

@@ -33,6 +33,8 @@ Create a customer, then read it with the id from the answer:
 
   curl -i {url}/api/customers -H 'Content-Type: application/json' -d '{body}'
   curl -i {url}/api/customers/<id>
+
+Or fill it with fifty customers and years of their orders, from another terminal: make demo
 """
 BODY = (
     '{"name": "Corner Shop", "email": "orders@cornershop.example", "billing_address": {"line1": '

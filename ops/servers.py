@@ -35,10 +35,13 @@ async def supervised(state: StateFolder) -> AsyncIterator[Supervisor]:
 
 
 @asynccontextmanager
-async def postgres(folder: Path, port: int = 0) -> AsyncIterator[PostgresServer]:
-    """A running PostgreSQL with its state in `folder`; port 0 is any free one. Restarted when it dies."""
+async def postgres(folder: Path, port: int = 0, is_durable: bool = True) -> AsyncIterator[PostgresServer]:
+    """A running PostgreSQL with its state in `folder`; port 0 is any free one. Restarted when it dies.
+
+    is_durable: False where its data may be lost with the machine.
+    """
     state = StateFolder(folder)
-    server = PostgresServer(state.postgres, state.secrets, port or free_port())
+    server = PostgresServer(state.postgres, state.secrets, port or free_port(), is_durable)
     async with supervised(state) as supervisor:
         await server.prepare()
         await _start(supervisor, server.kind())

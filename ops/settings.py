@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from shared.heartbeats import OLD_AFTER_S
 
-SERVICES = ("customers",)
+SERVICES = ("customers", "orders", "credit")
 MAX_PORT = 65535
 MAX_REPLICAS = 64
 

@@ -14,9 +14,10 @@ from faststream import AckPolicy, FastStream
 from faststream.kafka import KafkaBroker
 
 from shared import database, memory
-from shared.consumer import Consumer, Handlers, refusal_answer
+from shared.consumer import Consumer
 from shared.dead_letters import abridged
 from shared.errors import Refusal
+from shared.handlers import Handlers, Service
 from shared.heartbeats import beat
 from shared.kafka import (
     CONSUMER_SETTINGS,
@@ -29,13 +30,19 @@ from shared.kafka import (
 )
 from shared.messaging import GATEWAY_REPLIES, SERVICES_REPLIES, Answer, Envelope
 from shared.outbox import Outgoing, Relay
+from shared.owners import Owners
 from shared.queries import Queries
+from shared.refusals import refusal_answer
+from shared.rpc import KafkaRpc
 from shared.settings import ServiceSettings
 from shared.subscription import CommandSubscription, QuerySubscription
 from shared.telemetry import configure_logging
+from shared.timers import Timers
 from shared.watchdog import Watchdog
 
-OTHER_CONNECTIONS = 6  # beside one for each transaction: the relay's, the probe's, and four for reads
+OTHER_CONNECTIONS = (
+    8  # beside one for each transaction: the relay's, the probe's, two of timers, four for reads
+)
 BURY_AGAIN_AFTER_S = 0.2
 TOO_LARGE = Refusal(code="internal_error", detail="the answer is too large to be sent")
 
@@ -44,9 +51,19 @@ log = structlog.get_logger()
 Reader = CommandSubscription | QuerySubscription
 
 
-def new_application(handlers: Handlers, settings: ServiceSettings) -> FastStream:
-    """The FastStream application of a service; `shared.serve` starts it."""
-    process = _Process(handlers, settings)
+def new_application(
+    handlers: Handlers, settings: ServiceSettings, policy: object = None, asks_owners: bool = False
+) -> FastStream:
+    """The FastStream application of a service; `shared.serve` starts it.
+
+    policy: the service's settings that decide something; None where it has none.
+    asks_owners: whether a handler asks other services.
+    """
+    process = _Process(handlers, settings, policy)
+    if asks_owners:
+        process.rpc = KafkaRpc(
+            settings.kafka_bootstrap_servers, f"/customers-api/{handlers.service}", SERVICES_REPLIES
+        )
     return FastStream(
         process.broker,
         logger=None,
@@ -124,7 +141,7 @@ class KafkaOutlets:
 
 
 class _Process:
-    def __init__(self, handlers: Handlers, settings: ServiceSettings) -> None:
+    def __init__(self, handlers: Handlers, settings: ServiceSettings, policy: object) -> None:
         name = handlers.service
         configure_logging(f"{name}-{settings.replica}", settings.log_level)
         self._settings = settings
@@ -135,7 +152,9 @@ class _Process:
         )
         self.relay = Relay(self.engine, settings.kafka_bootstrap_servers, transactional_id=f"{name}-relay")
         self.outlets: KafkaOutlets | None = None
+        self.service = Service(handlers, self.engine, policy)
         self._handlers = handlers
+        self.rpc: KafkaRpc | None = None
         self.broker = KafkaBroker(
             settings.kafka_bootstrap_servers, consumer_only=True, logger=None, **CONSUMER_SETTINGS
         )
@@ -145,11 +164,15 @@ class _Process:
     async def lifespan(self) -> AsyncIterator[None]:
         """Everything but the subscribers, which FastStream starts within and stops before the end."""
         self.outlets = KafkaOutlets(self._settings, self.relay)
-        await asyncio.gather(self.outlets.answers.start(), self.outlets.letters.start())
-        self._declare(self.outlets)
+        clients = [self.outlets.answers, self.outlets.letters, *([self.rpc] if self.rpc else [])]
+        await asyncio.gather(*(client.start() for client in clients))
+        commands = self._declare(self.outlets)
         relay = asyncio.create_task(self.relay.run())
         watchdog = self._watchdog(self.outlets)
         background = [asyncio.create_task(watchdog.run())]
+        if commands is not None and self._handlers.timed:
+            timers = Timers(self.service, commands.has_read, self.relay.wake)
+            background.append(asyncio.create_task(timers.run()))
         if self._settings.health_file:
             background.append(asyncio.create_task(beat(self._settings.health_file, watchdog.faults)))
         try:
@@ -159,20 +182,23 @@ class _Process:
             await relay
             for task in background:
                 task.cancel()
+            if self.rpc is not None:
+                await self.rpc.stop()
             await asyncio.gather(*map(stop_quickly, (self.outlets.answers, self.outlets.letters)))
             await self.engine.dispose()
 
-    def _declare(self, outlets: KafkaOutlets) -> None:
-        name, handlers = self._handlers.service, self._handlers
-        consumer = Consumer(handlers, self.engine, outlets)
+    def _declare(self, outlets: KafkaOutlets) -> CommandSubscription | None:
+        name, handlers = self.service.name, self._handlers
+        owners = Owners(self.service, self.rpc, self.relay.wake) if self.rpc is not None else None
+        commands = None
         if topics := list(handlers.topics("commands", "events", "state")):
-            commands = CommandSubscription(
-                consumer, self._settings.transactions, self._settings.max_in_flight
-            )
+            consumer = Consumer(self.service, outlets, owners, self._settings.transactions)
+            commands = CommandSubscription(consumer, self._settings.max_in_flight)
             self._subscribe("commands", name, topics, commands)
         if topics := list(handlers.topics("queries")):
-            queries = QuerySubscription(Queries(handlers, self.engine, outlets))
+            queries = QuerySubscription(Queries(self.service, outlets, owners))
             self._subscribe("queries", f"{name}-queries", topics, queries)
+        return commands
 
     def _subscribe(self, kind: str, group: str, topics: list[str], reader: Reader) -> None:
         subscriber = self.broker.subscriber(

@@ -1,170 +1,43 @@
 """What surrounds a handler: record → envelope → message → transaction → answer, and what becomes of failures.
 
-`Handlers` is where a service registers its handlers, `Context` what they are given. `Consumer` runs
-commands, events and state records, each in one transaction with its claim, its emitted messages and its kept
-answer; queries are answered by `shared.queries`. Knows no broker: records come in, and answers and dead
+`Consumer` runs commands, events and state records, each in one transaction with its claim, its emitted
+messages and its kept answer; queries are answered by `shared.queries`, but for those that stand on a commands
+topic to be answered behind the commands before them. Knows no broker: records come in, and answers and dead
 letters go out, by `Outlets`.
 """
 
 import asyncio
 import random
-import re
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any, Protocol, TypeVar, overload
+from typing import Any, Protocol
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared import inbox, outbox
-from shared.database import is_away, is_locked, is_transient
+from shared.consequences import Cause
+from shared.database import is_away, is_locked, is_transient, reading
 from shared.dead_letters import Record, dead_letter
-from shared.errors import Refusal, Refused
-from shared.ids import derived_id, new_message_id
-from shared.messaging import (
-    Answer,
-    Command,
-    Envelope,
-    Event,
-    Message,
-    Poison,
-    Query,
-    Rejection,
-    State,
-    Tombstone,
-    Topic,
-    Value,
-    read_headers,
-    timestamp,
-    write_headers,
-)
+from shared.errors import Missing, Refusal, Refused
+from shared.handlers import Context, Later, Reading, Registered, Service, query_key
+from shared.messaging import Answer, Envelope, Message, Poison, Query, Tombstone, read_headers
 from shared.outbox import Outgoing
+from shared.owners import Owners
+from shared.refusals import refusal_answer, rejection_of
+from shared.waits import LetGo, Waits
 
 CLOCKS_AGREE_WITHIN = timedelta(seconds=2)
+TRANSACTIONS = 8  # at once
 TRANSIENT_ATTEMPTS = 3
 TRANSIENT_PAUSE_S = 0.02
-_ID = re.compile(r"[a-z]{2,8}_[A-Za-z0-9]{1,64}", re.ASCII)
 AWAY_PAUSE_S = 0.05
 AWAY_PAUSE_MAX_S = 0.5
 
 log = structlog.get_logger()
-
-A = TypeVar("A", bound=Value)
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-# What a service writes
-
-
-@dataclass(slots=True)
-class Reading:
-    """What a query's handler is given.
-
-    Attributes:
-        db: A connection whose statements run alone.
-        now: One instant for the whole batch, UTC.
-    """
-
-    db: AsyncConnection
-    now: datetime
-
-
-@dataclass(slots=True)
-class Context:
-    """What a handler of a command, event or state record is given.
-
-    Attributes:
-        db: The open transaction of this message.
-        now: One instant for the whole message, UTC.
-        envelope: What is said about the message beside its body.
-        service: Who handles it.
-        emitted: What is published if the transaction commits.
-    """
-
-    db: AsyncConnection
-    now: datetime
-    envelope: Envelope
-    service: str
-    emitted: list[Outgoing] = field(default_factory=list)
-    _ids: "count[int]" = field(default_factory=count)
-
-    def emit(self, message: Event | State | Tombstone) -> None:
-        """Publish `message` after the commit, as a consequence of the one being handled."""
-        self.emitted.append(
-            _tombstone(message, self) if isinstance(message, Tombstone) else _outgoing(message, self)
-        )
-
-    def reject(self, rejection: Rejection, key: str | None) -> None:
-        """Publish, under the key of its command, that a command was refused."""
-        self.emitted.append(_outgoing_rejection(rejection, self, key))
-
-    async def forget(self, entity_id: str) -> None:
-        """Forget the answers to all messages that concerned an entity; that they were handled stays known.
-
-        Whoever asks again has the handler run again, beside other repeats: it must refuse, or do nothing.
-        """
-        await inbox.forget(self.db, entity_id)
-
-    def new_id(self, prefix: str) -> str:
-        """An id for something new: a repeat of the message makes the same ids in the same order."""
-        return derived_id(prefix, self.envelope.source, self.envelope.id, str(next(self._ids)))
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """A handler and the message it is for. is_batch: takes a list of messages, gives a list of answers."""
-
-    message: type[Message]
-    handler: Callable[..., Awaitable[Any]]
-    is_batch: bool = False
-
-
-class Handlers:
-    """The handlers of one service, by the wire type they are for."""
-
-    def __init__(self, service: str) -> None:
-        self.service = service
-        self.by_type: dict[str, Registered] = {}
-
-    @overload
-    def on(
-        self, message: type[Command[A]]
-    ) -> Callable[[Callable[[Any, Context], Awaitable[Answer[A]]]], Any]: ...
-    @overload
-    def on(
-        self, message: type[Query[A]]
-    ) -> Callable[[Callable[[Any, Reading], Awaitable[Answer[A]]]], Any]: ...
-    @overload
-    def on(
-        self, message: type[Event | State]
-    ) -> Callable[[Callable[[Any, Context], Awaitable[None]]], Any]: ...
-    def on(self, message: type[Message]) -> Callable[[F], Any]:
-        """Register the decorated function as the handler of `message`."""
-        return lambda handler: self._register(Registered(message, handler))
-
-    def on_batch(
-        self, message: type[Query[A]]
-    ) -> Callable[[Callable[[Any, Reading], Awaitable[Sequence[Answer[A] | Refusal]]]], Any]:
-        """Register a function that answers many queries of one type at once, in their order."""
-        return lambda handler: self._register(Registered(message, handler, is_batch=True))
-
-    def topics(self, *kinds: str) -> dict[str, Topic]:
-        """The topics of these kinds that something is registered for, by name."""
-        found = (registered.message.topic for registered in self.by_type.values())
-        return {topic.name: topic for topic in found if topic.kind in kinds}
-
-    def _register(self, registered: Registered) -> Callable[..., Awaitable[Any]]:
-        wire_type = registered.message.type
-        if wire_type in self.by_type:
-            raise ValueError(f"{self.service} has two handlers for {wire_type}")
-        self.by_type[wire_type] = registered
-        return registered.handler
-
-
-# What the runtime does with it
 
 
 class Outlets(Protocol):
@@ -189,54 +62,103 @@ class Outlets(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Delivery:
+    """concerns: the id of the entity the message speaks of. asked: what was asked of others because of it."""
+
     record: Record
     envelope: Envelope
     now: datetime
     digest: bytes
+    concerns: str | None
+    asked: dict[str, bool]
 
 
 class Consumer:
-    """Handles commands, events and state records, one at a time for each call of `handle`."""
+    """Handles commands, events and state records, one at a time for each call of `handle`.
 
-    def __init__(self, handlers: Handlers, engine: AsyncEngine, outlets: Outlets) -> None:
-        self._handlers = handlers
-        self._service = handlers.service
-        self._topics = handlers.topics("commands", "events", "state")
-        self._engine = engine
+    owners: None for a service that asks no other one.
+    transactions: how many run at once; a record that waits for another service holds none.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        outlets: Outlets,
+        owners: Owners | None = None,
+        transactions: int = TRANSACTIONS,
+    ) -> None:
+        self._service = service
+        self._name = service.name
+        self._handlers = service.handlers
+        self._topics = service.handlers.topics("commands", "events", "state")
+        self._engine = service.engine
         self._outlets = outlets
+        self._owners = owners
+        self._transactions = asyncio.Semaphore(transactions)
+        self._waits = Waits()
 
-    async def handle(self, record: Record) -> None:
-        """Handle one record to its end: its effect, its refusal or its dead letter. Raises nothing."""
+    async def handle(self, record: Record) -> bool:
+        """Handle one record to its end: its effect, its refusal or its dead letter. Raises nothing.
+
+        False: it waited for something, was let go meanwhile, and must come again.
+        """
+        try:
+            await self._handle(record)
+        except LetGo:
+            return False
+        return True
+
+    def let_go(self) -> AbstractContextManager[None]:
+        """Within the block whatever waits, or would begin to wait, is let go."""
+        return self._waits.let_go()
+
+    async def _handle(self, record: Record) -> None:
         first_seen = datetime.now(UTC)
         pause = AWAY_PAUSE_S
-        for attempt in count(1):
+        attempts = count(1)
+        while True:
             try:
-                await self._try(record)
+                await self._try_with_what_is_missing(record)
+            except LetGo:
+                raise
             except Exception as error:  # whatever it is, the record must not stop its partition
                 if is_away(error) or is_locked(error):
                     log.warning("database.away", error=type(error).__name__, locked=is_locked(error))
-                    await asyncio.sleep(pause)
+                    await self._waits.wait_for(asyncio.sleep(pause))
                     pause = min(pause * 2, AWAY_PAUSE_MAX_S)
                     continue
+                attempt = next(attempts)
                 if is_transient(error) and attempt < TRANSIENT_ATTEMPTS:
                     await asyncio.sleep(TRANSIENT_PAUSE_S * attempt * (1 + random.random()))  # noqa: S311  # jitter
                     continue
                 await self._give_up(record, error, attempt, first_seen)
             return
 
-    async def _try(self, record: Record) -> None:
+    async def _try_with_what_is_missing(self, record: Record) -> None:
+        asked: dict[str, bool] = {}
+        while True:
+            try:
+                async with self._transactions:
+                    await self._try(record, asked)
+                return
+            except Missing as missing:
+                query = missing.query
+                if self._owners is None or query_key(query) in asked:
+                    raise RuntimeError(f"{query.type} is missing still") from None
+                learning = self._owners.learn(query, read_headers(record.headers))
+                asked[query_key(query)] = await self._waits.wait_for(learning)
+
+    async def _try(self, record: Record, asked: dict[str, bool]) -> None:
         envelope = read_headers(record.headers)
-        delivery = _Delivery(record, envelope, datetime.now(UTC), inbox.digest(record.value))
-        if is_expired(envelope, delivery.now):
+        now = datetime.now(UTC)
+        if is_expired(envelope, now):
             log.info("message.expired", type=envelope.type, id=envelope.id)
             return
         registered = self._registered(record, envelope)
         if registered is None:
             return
-        if record.value is None and registered.message.topic.is_compacted:
-            log.debug("tombstone.skipped", type=envelope.type)  # no handler of ours follows a state yet
-            return
-        message = decode(registered, record)
+        message = _told(registered, record, envelope)
+        concerns = message.entity_id if isinstance(message, Tombstone) else message.partition_key
+        delivery = _Delivery(record, envelope, now, inbox.digest(record.value), concerns, asked)
         started = time.perf_counter()
         answer = await self._carry_out(registered, message, delivery)
         log.info(
@@ -246,41 +168,72 @@ class Consumer:
             outcome=_outcome(answer),
             took_ms=round((time.perf_counter() - started) * 1000, 1),
         )
-        if answer is not None and self._outlets.is_asked(envelope):
+        if isinstance(answer, Answer) and self._outlets.is_asked(envelope):
             await self._outlets.answer(envelope, answer)
 
     def _registered(self, record: Record, envelope: Envelope) -> Registered | None:
-        registered = self._handlers.by_type.get(envelope.type)
+        topic = self._topics[record.topic]
+        is_tombstone = record.value is None and topic.is_compacted
+        among = self._handlers.of_tombstones if is_tombstone else self._handlers.by_type
+        registered = among.get(envelope.type)
         if registered is not None and registered.message.topic.name == record.topic:
             return registered
-        if self._topics[record.topic].kind == "commands":
+        if topic.kind == "commands":
             raise Poison("unknown_type", f"{envelope.type} is no message of {record.topic}")
-        log.debug("message.skipped", type=envelope.type)
+        log.debug("message.skipped", type=envelope.type, tombstone=is_tombstone)
         return None
 
     async def _carry_out(
-        self, registered: Registered, message: Message, delivery: _Delivery
-    ) -> Answer[Any] | None:
-        """The message's effect in one transaction, or what an earlier delivery of it left."""
+        self, registered: Registered, message: Message | Tombstone, delivery: _Delivery
+    ) -> Answer[Any] | Later | None:
         try:
-            async with self._engine.begin() as db:
-                if not await self._claim(db, message, delivery):
-                    kept = await inbox.kept(db, self._service, delivery.envelope)
-                    if not self._is_to_be_decided_again(kept, delivery):
-                        return self._replayed(kept, delivery)
-                context = Context(db, delivery.now, delivery.envelope, self._service)
-                answer: Answer[Any] | None = await registered.handler(message, context)
-                if context.emitted:
-                    await outbox.put(db, context.emitted)
-                if answer is not None:
-                    await inbox.keep(db, self._service, delivery.envelope, answer)
+            if isinstance(message, Query):
+                return await self._read(registered, message, delivery)
+            return await self._change(registered, message, delivery)
         except Refused as refused:
             return await self._refuse(message, delivery, refused.refusal)
+
+    async def _read(
+        self, registered: Registered, query: Query[Any], delivery: _Delivery
+    ) -> Answer[Any] | None:
+        """The answer to a query that had to wait for the commands before it."""
+        async with reading(self._engine).connect() as db:
+            answer: Answer[Any] = await registered.handler(query, Reading(db, delivery.now, delivery.asked))
+            return answer
+
+    async def _change(
+        self, registered: Registered, message: Message | Tombstone, delivery: _Delivery
+    ) -> Answer[Any] | Later | None:
+        """The message's effect in one transaction, or what an earlier delivery of it left."""
+        async with self._engine.begin() as db:
+            if not await self._claim(db, delivery):
+                kept = await inbox.kept(db, self._name, delivery.envelope)
+                if not self._is_to_be_decided_again(kept, delivery):
+                    return self._replayed(kept, delivery)
+            context = self._context(db, delivery)
+            answer: Answer[Any] | Later | None = await registered.handler(message, context)
+            if context.emitted:
+                await outbox.put(db, context.emitted)
+            if isinstance(answer, Later):
+                await inbox.withdraw(db, self._name, delivery.envelope)
+            elif answer is not None:
+                await inbox.keep(db, self._name, delivery.envelope, answer)
         self._outlets.wake_relay()
         return answer
 
-    async def _claim(self, db: AsyncConnection, message: Message, delivery: _Delivery) -> bool:
-        return await inbox.claim(db, self._service, delivery.envelope, delivery.digest, message.partition_key)
+    def _context(self, db: AsyncConnection, delivery: _Delivery) -> Context:
+        return Context(
+            db=db,
+            now=delivery.now,
+            envelope=delivery.envelope,
+            service=self._name,
+            record=delivery.record,
+            policy=self._service.policy,
+            asked=delivery.asked,
+        )
+
+    async def _claim(self, db: AsyncConnection, delivery: _Delivery) -> bool:
+        return await inbox.claim(db, self._name, delivery.envelope, delivery.digest, delivery.concerns)
 
     def _is_to_be_decided_again(self, kept: inbox.Kept, delivery: _Delivery) -> bool:
         """Whether somebody awaits an answer that was forgotten with the entity it told of."""
@@ -295,20 +248,20 @@ class Consumer:
             raise Refused("idempotency_key_reused", "this key came before, with another body")
         raise Poison("message_id_reused", "this ce_id came before from this ce_source, with another body")
 
-    async def _refuse(self, message: Message, delivery: _Delivery, refusal: Refusal) -> Answer[Any]:
+    async def _refuse(
+        self, message: Message | Tombstone, delivery: _Delivery, refusal: Refusal
+    ) -> Answer[Any]:
         """Tell whoever asked and keep nothing; where nobody did, keep the refusal and say it as an event."""
         answer: Answer[Any] = refusal_answer(refusal)
-        if self._outlets.is_asked(delivery.envelope):
+        if self._outlets.is_asked(delivery.envelope) or isinstance(message, Query):
             return answer
-        rejection = message.topic.rejection
-        if rejection is None:
+        if isinstance(message, Tombstone) or message.topic.rejection is None:
             raise Poison("refused", f"{refusal.code}: nobody asked and no event says so")
         async with self._engine.begin() as db:
-            if await self._claim(db, message, delivery):
-                context = Context(db, delivery.now, delivery.envelope, self._service)
-                context.reject(_rejection(rejection, message, refusal), _key_of(message, delivery.record))
-                await outbox.put(db, context.emitted)
-                await inbox.keep(db, self._service, delivery.envelope, answer)
+            if await self._claim(db, delivery):
+                cause = Cause.of(delivery.envelope, self._name, delivery.now)
+                await outbox.put(db, [rejection_of(message, delivery.record.key, refusal, cause)])
+                await inbox.keep(db, self._name, delivery.envelope, answer)
         self._outlets.wake_relay()
         return answer
 
@@ -321,13 +274,28 @@ class Consumer:
             error=type(error).__name__,
             exc_info=unexpected,
         )
-        await self._outlets.bury(dead_letter(record, self._service, error, attempts, first_seen))
+        await self._outlets.bury(dead_letter(record, self._name, error, attempts, first_seen))
         await answer_failure(self._outlets, record, error)
 
 
 def is_expired(envelope: Envelope, now: datetime) -> bool:
-    """Whether nobody waits for this any more; clocks may differ by two seconds."""
+    """Whether nobody waits for this any more; clocks may differ by two seconds.
+
+    What was set aside has been waited for by us, and does not expire.
+    """
+    if envelope.waiting_since is not None:
+        return False
     return envelope.expires_at is not None and envelope.expires_at < now - CLOCKS_AGREE_WITHIN
+
+
+def _told(registered: Registered, record: Record, envelope: Envelope) -> Message | Tombstone:
+    """The record's body as the registered message, or that the entity it was about is no more."""
+    if record.value is not None or not registered.message.topic.is_compacted:
+        return decode(registered, record)
+    if record.key is None:
+        raise Poison("bad_envelope", "a tombstone has a key")
+    of: Any = registered.message  # on a compacted topic it is a State
+    return Tombstone(of, record.key.decode(errors="replace"), envelope.sequence or 0)
 
 
 def decode(registered: Registered, record: Record) -> Message:
@@ -339,11 +307,6 @@ def decode(registered: Registered, record: Record) -> Message:
     if record.value is None:
         raise Poison("bad_envelope", "the value is empty")
     return registered.message.from_json(record.value)
-
-
-def refusal_answer(refusal: Refusal) -> Answer[Any]:
-    """A refusal as the answer that carries it."""
-    return Answer(refusal.model_dump_json().encode(), {"refusal": refusal.code})
 
 
 async def answer_failure(outlets: Outlets, record: Record, error: Exception | None = None) -> None:
@@ -362,74 +325,11 @@ async def answer_failure(outlets: Outlets, record: Record, error: Exception | No
         await outlets.answer(envelope, refusal_answer(Refusal(code=code, detail=detail)))
 
 
-def _outcome(answer: Answer[Any] | None) -> str:
+def _outcome(answer: Answer[Any] | Later | None) -> str:
+    if isinstance(answer, Later):
+        return "set aside"
     if answer is None:
         return "done"
     if "refusal" in answer.facts:
         return answer.facts["refusal"]
     return "replayed" if "replayed" in answer.facts else "done"
-
-
-def _rejection(kind: type[Rejection], message: Message, refusal: Refusal) -> Rejection:
-    named = {
-        name: getattr(message, name, None)
-        for name in kind.model_fields.keys() - Rejection.model_fields.keys()
-    }
-    ids = {name: value for name, value in named.items() if value is not None}
-    return kind(command=message.type, code=refusal.code, detail=refusal.detail, **ids)
-
-
-def _outgoing(message: Event | State, cause: Context) -> Outgoing:
-    envelope = _consequence(
-        cause, message.type, subject=message.subject, key=message.partition_key, sequence=message.sequence
-    )
-    return _record(message.topic, envelope, message.partition_key, message.to_json())
-
-
-def _key_of(message: Message, record: Record) -> str | None:
-    """The key a command names; else that of its record, where it has the form of an id.
-
-    Anything else might be personal, and goes no further.
-    """
-    if message.partition_key is not None:
-        return message.partition_key
-    key = (record.key or b"").decode(errors="replace")
-    return key if _ID.fullmatch(key) else None
-
-
-def _outgoing_rejection(rejection: Rejection, cause: Context, key: str | None) -> Outgoing:
-    envelope = _consequence(cause, rejection.type, subject=key, key=key)
-    return _record(rejection.topic, envelope, key, rejection.to_json())
-
-
-def _tombstone(gone: Tombstone, cause: Context) -> Outgoing:
-    envelope = _consequence(
-        cause, gone.of.type, subject=gone.entity_id, key=gone.entity_id, sequence=gone.version
-    )
-    return _record(gone.of.topic, envelope, gone.entity_id, value=None)
-
-
-def _consequence(
-    cause: Context, wire_type: str, subject: str | None, key: str | None, sequence: int | None = None
-) -> Envelope:
-    return Envelope(
-        id=new_message_id(),
-        source=f"/customers-api/{cause.service}",
-        type=wire_type,
-        subject=subject,
-        time=timestamp(cause.now),
-        partition_key=key,
-        sequence=sequence,
-        correlation_id=cause.envelope.conversation,
-        causation_id=cause.envelope.id,
-        traceparent=cause.envelope.traceparent,
-    )
-
-
-def _record(topic: Topic, envelope: Envelope, key: str | None, value: bytes | None) -> Outgoing:
-    return Outgoing(
-        topic=topic.name,
-        key=None if key is None else key.encode(),
-        value=value,
-        headers=write_headers(envelope),
-    )

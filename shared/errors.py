@@ -1,8 +1,8 @@
 """The ways in which a request ends without its answer; the gateway alone knows their HTTP statuses."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from shared.messaging import Answer, Value
+from shared.messaging import Answer, Query, Value
 
 A = TypeVar("A", bound=Value)
 
@@ -25,6 +25,18 @@ class Refused(Exception):
         self.refusal = Refusal(code=code, detail=detail)
 
 
+class Missing(Exception):
+    """Another service must be asked before the message can be handled; the runtime does, and runs it again.
+
+    Attributes:
+        query: What its owner is to be asked.
+    """
+
+    def __init__(self, query: Query[Any]) -> None:
+        super().__init__(query.type)
+        self.query = query
+
+
 def granted(answer: Answer[A]) -> Answer[A]:
     """The answer, where it is one.
 
@@ -38,7 +50,16 @@ def granted(answer: Answer[A]) -> Answer[A]:
 
 
 class DeadlineExceeded(Exception):
-    """No answer came in time; whether the request was carried out is not known."""
+    """No answer came in time; whether the request was carried out is not known.
+
+    Attributes:
+        is_acknowledged: Whether the broker has taken the request for good: a command that does not expire
+            will then be carried out.
+    """
+
+    def __init__(self, request_type: str, is_acknowledged: bool = False) -> None:
+        super().__init__(request_type)
+        self.is_acknowledged = is_acknowledged
 
 
 class Unavailable(Exception):

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    delete,
     func,
     select,
     text,
@@ -55,6 +56,7 @@ _THIS = (
     & (inbox.c.id == bindparam("of_id"))
 )
 _KEEP = update(inbox).where(_THIS).values(answer=bindparam("answer"), facts=bindparam("facts"))
+_WITHDRAW = delete(inbox).where(_THIS)
 _KEPT = select(inbox.c.digest, inbox.c.answer, inbox.c.facts).where(_THIS)
 _FORGOTTEN = {"forgotten": "true"}
 _FORGET = (
@@ -102,6 +104,11 @@ async def claim(
         "digest": body_digest,
     }
     return (await db.execute(_CLAIM, row)).first() is not None
+
+
+async def withdraw(db: AsyncConnection, consumer: str, envelope: Envelope) -> None:
+    """Give a claim back: the message is set aside, and comes again."""
+    await db.execute(_WITHDRAW, _named(consumer, envelope))
 
 
 async def keep(db: AsyncConnection, consumer: str, envelope: Envelope, answer: Answer[Value]) -> None:

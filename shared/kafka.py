@@ -121,6 +121,15 @@ def positions(consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
     return {partition: state.position for partition, state in states.items() if state.has_valid_position}
 
 
+def partitions_of(consumer: AIOKafkaConsumer, topics: Iterable[Topic]) -> list[TopicPartition]:
+    """Every partition of topics the consumer is subscribed to."""
+    return [
+        TopicPartition(topic.name, number)
+        for topic in topics
+        for number in sorted(consumer.partitions_for_topic(topic.name) or ())
+    ]
+
+
 # Topics
 
 

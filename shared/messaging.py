@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 CONTENT_TYPE = "application/json"
 SPEC_VERSION = "1.0"
 ATTRIBUTE_MAX_CHARS = 255
+WAITING_SINCE = "waiting_since"
 SEQUENCE_DIGITS = 12  # CloudEvents asks for a lexicographic order; 12 digits outlast any aggregate
 
 _REQUIRED = frozenset({"ce_id", "ce_source", "ce_type"})
@@ -112,7 +113,12 @@ class Query(Request[A], Generic[A]):
 
 
 class Command(Request[A], Generic[A]):
-    """Changes something, exactly once for each envelope id."""
+    """Changes something, exactly once for each envelope id.
+
+    expires: whether it is dropped once nobody waits for its answer any more.
+    """
+
+    expires: ClassVar[bool] = True
 
 
 class Event(Message):
@@ -138,6 +144,21 @@ class Tombstone:
     of: type[State]
     entity_id: str
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A record that waits until it can be handled, as it came.
+
+    Attributes:
+        since: When it was set aside first.
+    """
+
+    topic: str
+    key: bytes | None
+    value: bytes
+    headers: Headers
+    since: datetime
 
 
 class Rejection(Event):
@@ -230,6 +251,7 @@ class Envelope(NamedTuple):
         reply_to, reply_partition, ask_id: Where an answer is awaited and under which mark; None: nobody
         asked.
         caller: Who asked at the gateway.
+        waiting_since: When it was set aside, of a message that waited to be handled; it does not expire.
     """
 
     id: str
@@ -247,6 +269,7 @@ class Envelope(NamedTuple):
     reply_partition: int | None = None
     ask_id: str | None = None
     caller: str | None = None
+    waiting_since: datetime | None = None
 
     @property
     def conversation(self) -> str:
@@ -282,6 +305,7 @@ def write_headers(envelope: Envelope) -> list[tuple[str, bytes]]:
         "reply_partition": None if envelope.reply_partition is None else str(envelope.reply_partition),
         "ask_id": envelope.ask_id,
         "caller": envelope.caller,
+        WAITING_SINCE: None if envelope.waiting_since is None else timestamp(envelope.waiting_since),
     }
     return [(name, value.encode()) for name, value in attributes.items() if value is not None]
 
@@ -311,11 +335,8 @@ def _envelope(given: Mapping[str, str]) -> Envelope:
             raise Poison(
                 "bad_envelope", f"header {name} must have 1 to {ATTRIBUTE_MAX_CHARS} printable characters"
             )
-    partition, sequence, expiry = (
-        given.get("reply_partition"),
-        given.get("ce_sequence"),
-        given.get("ce_expirytime"),
-    )
+    partition, sequence = given.get("reply_partition"), given.get("ce_sequence")
+    expiry, waiting_since = given.get("ce_expirytime"), given.get(WAITING_SINCE)
     return Envelope(
         id=given["ce_id"],
         source=given["ce_source"],
@@ -332,6 +353,7 @@ def _envelope(given: Mapping[str, str]) -> Envelope:
         reply_partition=None if partition is None else int(partition),
         ask_id=given.get("ask_id"),
         caller=given.get("caller"),
+        waiting_since=None if waiting_since is None else _instant(waiting_since),
     )
 
 

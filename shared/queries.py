@@ -1,36 +1,31 @@
 """Answering queries: no claim, no transaction, no retry of a bug; those of one type in one statement.
 
 While a batch of a type is being answered, the queries of that type that arrive wait and form the next one:
-the busier the service, the larger its batches. A query whose database is away is tried until it expires.
+the busier the service, the larger its batches. A query whose database is away is tried until it expires; one
+that another service must be asked for waits aside, delaying nobody.
 """
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.consumer import (
-    AWAY_PAUSE_S,
-    Handlers,
-    Outlets,
-    Reading,
-    Registered,
-    answer_failure,
-    decode,
-    is_expired,
-    refusal_answer,
-)
+from shared.consumer import AWAY_PAUSE_S, Outlets, answer_failure, decode, is_expired
 from shared.database import is_away, reading
 from shared.dead_letters import Record, dead_letter
-from shared.errors import Refusal, Refused
-from shared.messaging import Answer, Envelope, Message, Poison, read_headers
+from shared.errors import Missing, Refusal, Refused
+from shared.handlers import Reading, Registered, Service, query_key
+from shared.messaging import Answer, Envelope, Message, Poison, Query, read_headers
+from shared.owners import Owners
+from shared.refusals import refusal_answer
+from shared.waits import LetGo, Waits
 
 BATCH_MAX = 200
+LEARN_WITHIN_S = 30.0  # longer than anybody waits for an answer
 BATCHES_AT_ONCE = 2  # of one type: one waits for the database while the next is built
 SINGLES_AT_ONCE = 8
 WAITING_MAX = 20_000  # beyond it the oldest are dropped: whoever asked has long given up
@@ -40,22 +35,30 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
+    """asked: what was asked of other services because of it."""
+
     record: Record
     envelope: Envelope
     query: Message
+    asked: dict[str, bool] = field(default_factory=dict)
 
 
 class Queries:
-    """Answers the queries of one service; one slow type delays no other."""
+    """Answers the queries of one service; one slow type delays no other.
 
-    def __init__(self, handlers: Handlers, engine: AsyncEngine, outlets: Outlets) -> None:
-        self._handlers = handlers
-        self._group = f"{handlers.service}-queries"
-        self._engine = reading(engine)
+    owners: None for a service that asks no other one.
+    """
+
+    def __init__(self, service: Service, outlets: Outlets, owners: Owners | None = None) -> None:
+        self._handlers = service.handlers
+        self._group = f"{service.name}-queries"
+        self._engine = reading(service.engine)
         self._outlets = outlets
+        self._owners = owners
         self._waiting: dict[str, deque[_Asked]] = defaultdict(lambda: deque(maxlen=WAITING_MAX))
         self._workers: dict[str, int] = defaultdict(int)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._waits = Waits()
 
     async def take(self, records: Iterable[Record]) -> None:
         """Begin to answer what one poll brought; returns at once, but for dead letters."""
@@ -72,8 +75,13 @@ class Queries:
         for wire_type in list(self._waiting):
             self._set_to_work(wire_type)
 
+    async def settle(self) -> None:
+        """Await the answers that are being made; what waits for another service is dropped."""
+        with self._waits.let_go():
+            await self.finish()
+
     async def finish(self) -> None:
-        """Await the answers that are being made."""
+        """Await the answer to everything that was taken."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -93,9 +101,12 @@ class Queries:
         at_once = BATCHES_AT_ONCE if registered.is_batch else SINGLES_AT_ONCE
         while self._waiting[wire_type] and self._workers[wire_type] < at_once:
             self._workers[wire_type] += 1
-            task = asyncio.create_task(self._answer_all(wire_type, self._next(registered)))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin(self._answer_all(wire_type, self._next(registered)))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _next(self, registered: Registered) -> list[_Asked]:
         waiting = self._waiting[registered.message.type]
@@ -114,7 +125,10 @@ class Queries:
     async def _answer_batch(self, registered: Registered, batch: list[_Asked]) -> None:
         while batch := self._still_wanted(batch):
             try:
-                answers = await self._run(registered, [asked.query for asked in batch])
+                answers = await self._run(registered, batch)
+            except Missing as missing:
+                self._begin(self._learn(missing.query, batch))
+                return
             except Exception as error:  # a query that fails must not stop the others
                 if is_away(error):
                     log.warning("database.away", error=type(error).__name__)
@@ -128,9 +142,24 @@ class Queries:
                 await self._outlets.answer(asked.envelope, answer)
             return
 
-    async def _run(self, registered: Registered, queries: list[Message]) -> Sequence[Answer[Any]]:
+    async def _learn(self, query: Query[Any], waiting: list[_Asked]) -> None:
+        """Have the owner asked, and then the queries that need it answered, unless they expire meanwhile."""
+        if self._owners is None:
+            raise RuntimeError(f"{self._group} has nobody to ask for {query.type}")
+        try:
+            async with asyncio.timeout(LEARN_WITHIN_S):
+                is_there = await self._waits.wait_for(self._owners.learn(query, waiting[0].envelope))
+        except (TimeoutError, LetGo):  # it is asked again by whoever still waits
+            return
+        for asked in waiting:
+            asked.asked[query_key(query)] = is_there
+            self._waiting[asked.envelope.type].append(asked)
+            self._set_to_work(asked.envelope.type)
+
+    async def _run(self, registered: Registered, batch: list[_Asked]) -> Sequence[Answer[Any]]:
         async with self._engine.connect() as db:
-            context = Reading(db, datetime.now(UTC))
+            context = Reading(db, datetime.now(UTC), batch[0].asked)
+            queries = [asked.query for asked in batch]
             if registered.is_batch:
                 answers = await registered.handler(queries, context)
                 return [

@@ -36,7 +36,6 @@ from shared.messaging import (
     Answer,
     Command,
     Envelope,
-    Query,
     Request,
     Topic,
     Value,
@@ -68,7 +67,8 @@ class Asking(NamedTuple):
     Attributes:
         request_id: The conversation it belongs to; travels as `ce_correlationid`.
         caller: Who asks, as authenticated.
-        deadline_s: How long the answer is waited for; the service drops the request afterwards.
+        deadline_s: How long the answer is waited for; the service drops the request afterwards, unless it is
+            a command that does not expire.
         traceparent: W3C trace context, None where there is none.
         message_id: The envelope's id; None makes a new one, so that a repeat is another message.
     """
@@ -81,10 +81,10 @@ class Asking(NamedTuple):
 
 
 class Rpc(Protocol):
-    """Request and reply; both methods fail in the same three ways.
+    """Request and reply; all methods fail in the same ways.
 
     Raises:
-        Refused: the service said no.
+        Refused: the service said no; not where a request is only handed over.
         Unavailable: nothing was handed to the broker.
         DeadlineExceeded: handed over, but no answer in time; the outcome is unknown.
     """
@@ -97,6 +97,10 @@ class Rpc(Protocol):
         """The answer's bytes and facts, unparsed."""
         ...
 
+    async def hand_over(self, request: Command[Any], asking: Asking) -> None:
+        """Return once the broker has taken the command for good; nobody reads the answer."""
+        ...
+
     def faults(self) -> list[str]:
         """Why nothing can be asked now; empty when ready."""
         ...
@@ -107,6 +111,13 @@ class _Waiting:
     answered: "asyncio.Future[Answer[Any]]"
     request: Request[Any]
     headers: list[tuple[str, bytes]]
+    sent: "asyncio.Future[Any] | None" = None
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """Whether the broker has said that it has the request."""
+        sent = self.sent
+        return sent is not None and sent.done() and not sent.cancelled() and sent.exception() is None
 
 
 class KafkaRpc:
@@ -175,6 +186,29 @@ class KafkaRpc:
 
     async def relay(self, request: Request[A], asking: Asking) -> Answer[A]:
         """The answer's bytes and facts, unparsed."""
+        ask_id, waiting = self._admitted(request, asking)
+        try:
+            await self._send_within(asking.deadline_s, waiting)
+            answer = await waiting.answered
+        finally:
+            del self._waiting[ask_id]
+        return granted(answer)
+
+    async def hand_over(self, request: Command[Any], asking: Asking) -> None:
+        """Return once the broker has taken the command for good.
+
+        It still says where it is answered, so that a refusal is an answer that nobody reads.
+        """
+        ask_id, waiting = self._admitted(request, asking)
+        try:
+            sent = await self._send_within(asking.deadline_s, waiting)
+            await asyncio.wait({sent, waiting.answered}, return_when=asyncio.FIRST_COMPLETED)
+            if not waiting.is_acknowledged:
+                await waiting.answered  # which is as good as an acknowledgement, and knows the deadline
+        finally:
+            del self._waiting[ask_id]
+
+    def _admitted(self, request: Request[Any], asking: Asking) -> tuple[str, _Waiting]:
         if self._stopping:
             raise Unavailable("shutting_down")
         if not self._is_up or len(self._waiting) >= WAITING_MAX:
@@ -183,19 +217,13 @@ class KafkaRpc:
         headers = write_headers(self._envelope(request, asking, ask_id))
         waiting = _Waiting(asyncio.get_running_loop().create_future(), request, headers)
         self._waiting[ask_id] = waiting
-        self._remember(ask_id, asking.deadline_s, is_query=isinstance(request, Query))
-        try:
-            async with _within(asking.deadline_s):
-                await self._send(waiting)
-            answer = await waiting.answered
-        except (TimeoutError, KafkaError):  # from the first byte on, nobody knows what came of it
-            raise DeadlineExceeded(request.type) from None
-        finally:
-            del self._waiting[ask_id]
-        return granted(answer)
+        # what waits on a commands topic has its turn there, and a second one would only come behind it
+        self._remember(ask_id, asking.deadline_s, is_asked_again=request.topic.kind == "queries")
+        return ask_id, waiting
 
     def _envelope(self, request: Request[Any], asking: Asking, ask_id: str) -> Envelope:
         now = datetime.now(UTC)
+        expires = not isinstance(request, Command) or request.expires
         return Envelope(
             id=asking.message_id or new_message_id(),
             source=self._source,
@@ -205,29 +233,39 @@ class KafkaRpc:
             partition_key=request.partition_key,
             correlation_id=asking.request_id,
             traceparent=asking.traceparent,
-            expires_at=now + timedelta(seconds=asking.deadline_s),
+            expires_at=now + timedelta(seconds=asking.deadline_s) if expires else None,
             reply_to=self._replies.topic,
             reply_partition=self._replies.partition,
             ask_id=ask_id,
             caller=asking.caller,
         )
 
-    def _remember(self, ask_id: str, deadline_s: float, is_query: bool) -> None:
+    def _remember(self, ask_id: str, deadline_s: float, is_asked_again: bool) -> None:
         now = time.monotonic()
         heappush(self._due, (now + deadline_s, ask_id, False))
-        if is_query and deadline_s > ASK_AGAIN_AFTER_S:
+        if is_asked_again and deadline_s > ASK_AGAIN_AFTER_S:
             heappush(self._due, (now + ASK_AGAIN_AFTER_S, ask_id, True))
 
-    async def _send(self, waiting: _Waiting, hops: int = 0) -> None:
+    async def _send_within(self, deadline_s: float, waiting: _Waiting) -> "asyncio.Future[Any]":
+        try:
+            async with _within(deadline_s):
+                return await self._send(waiting)
+        except (TimeoutError, KafkaError):  # from the first byte on, nobody knows what came of it
+            raise DeadlineExceeded(waiting.request.type) from None
+
+    async def _send(self, waiting: _Waiting, hops: int = 0) -> "asyncio.Future[Any]":
         request = waiting.request
         key = request.record_key
         place = next(self._turn) if key is None else murmur2(key) & 0x7FFFFFFF
         partition = (place + hops) % PARTITIONS
-        producer: AIOKafkaProducer = self._commands if isinstance(request, Command) else self._queries
-        acknowledged = await producer.send(
+        is_command = request.topic.kind == "commands"
+        producer: AIOKafkaProducer = self._commands if is_command else self._queries
+        sent: asyncio.Future[Any] = await producer.send(
             request.topic.name, request.to_json(), key=key, partition=partition, headers=waiting.headers
         )
-        acknowledged.add_done_callback(_ignore_failure)  # the deadline tells whoever waits
+        sent.add_done_callback(_ignore_failure)  # the deadline tells whoever waits
+        waiting.sent = sent
+        return sent
 
     async def _tick(self) -> None:
         """The one timer of all deadlines."""
@@ -249,7 +287,8 @@ class KafkaRpc:
             if is_again:
                 to_ask_again.append(waiting)
             else:
-                waiting.answered.set_exception(DeadlineExceeded(waiting.request.type))
+                silence = DeadlineExceeded(waiting.request.type, waiting.is_acknowledged)
+                waiting.answered.set_exception(silence)
         return to_ask_again
 
     async def _ask_again(self, unanswered: list[_Waiting]) -> None:
@@ -325,6 +364,6 @@ def _end_process_where_it_failed(loop: "asyncio.Task[None]") -> None:
         os._exit(EXIT_STALLED)
 
 
-def _ignore_failure(acknowledged: "asyncio.Future[Any]") -> None:
-    if not acknowledged.cancelled():
-        acknowledged.exception()
+def _ignore_failure(sent: "asyncio.Future[Any]") -> None:
+    if not sent.cancelled():
+        sent.exception()

@@ -6,16 +6,17 @@ Two ways of reading: `CommandSubscription` runs records through keyed lanes and 
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import ConsumerStoppedError
+from aiokafka.errors import ConsumerStoppedError, KafkaError
 
 from shared.consumer import Consumer
-from shared.kafka import dead_tasks, positions
+from shared.kafka import dead_tasks, partitions_of, positions
 from shared.lanes import Lanes, Unfinished
+from shared.messaging import Topic
 from shared.queries import Queries
 from shared.record_parsing import poll
 
@@ -24,6 +25,8 @@ POLL_RECORDS = 500
 COMMIT_COMMANDS_EVERY_S = 0.05
 COMMIT_QUERIES_EVERY_S = 1.0
 RETRY_AFTER_S = 0.05
+READ_WITHIN_S = 30.0
+LOOK_AGAIN_AFTER_S = 0.1
 
 log = structlog.get_logger()
 
@@ -135,12 +138,34 @@ class CommandSubscription(_Subscription):
 
     commit_every_s = COMMIT_COMMANDS_EVERY_S
 
-    def __init__(self, consumer: Consumer, width: int, max_in_flight: int) -> None:
+    def __init__(self, consumer: Consumer, max_in_flight: int) -> None:
         super().__init__()
         self._handler = consumer
-        self._lanes: Lanes[ConsumerRecord[Any, Any]] = Lanes(self._handle, width)
+        self._lanes: Lanes[ConsumerRecord[Any, Any]] = Lanes(self._handle, width=max_in_flight)
         self._unfinished: dict[TopicPartition, Unfinished] = {}
         self._max_in_flight = max_in_flight
+
+    async def has_read(self, topics: Collection[Topic]) -> bool:
+        """Whether the group, in any process, has handled everything that is on these topics now.
+
+        Waits for it up to `READ_WITHIN_S`; False also where the broker does not tell.
+        """
+        consumer = self.consumer
+        try:
+            async with asyncio.timeout(READ_WITHIN_S):
+                ends = await consumer.end_offsets(partitions_of(consumer, topics))
+                while not await self._has_reached(ends):  # noqa: ASYNC110  # nobody tells of the others
+                    await asyncio.sleep(LOOK_AGAIN_AFTER_S)
+        except (KafkaError, TimeoutError) as error:
+            log.info("topics.unread", error=type(error).__name__)
+            return False
+        return True
+
+    async def _has_reached(self, ends: dict[TopicPartition, int]) -> bool:
+        """By what is committed, which is what other processes tell of theirs."""
+        begun = [partition for partition, end in ends.items() if end]
+        committed = await asyncio.gather(*(self.consumer.committed(partition) for partition in begun))
+        return all((at or 0) >= ends[partition] for partition, at in zip(begun, committed, strict=True))
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Let go of all partitions, while the generation is still ours."""
@@ -159,7 +184,8 @@ class CommandSubscription(_Subscription):
                 self.consumer.pause(partition)
 
     async def _handle(self, record: ConsumerRecord[Any, Any]) -> None:
-        await self._handler.handle(record)
+        if not await self._handler.handle(record):
+            return
         partition = TopicPartition(record.topic, record.partition)
         unfinished = self._unfinished.get(partition)
         if unfinished is None:
@@ -181,7 +207,8 @@ class CommandSubscription(_Subscription):
 
         Not the positions: the poll loop may have moved them past records that were not taken.
         """
-        await self._lanes.settle(set(self._unfinished))
+        with self._handler.let_go():
+            await self._lanes.settle(set(self._unfinished))
         await self._commit({partition: unfinished.done for partition, unfinished in self._unfinished.items()})
 
 
@@ -201,4 +228,4 @@ class QuerySubscription(_Subscription):
         return positions(self.consumer)
 
     async def _settle(self) -> None:
-        await self._queries.finish()
+        await self._queries.settle()

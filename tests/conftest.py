@@ -1,9 +1,11 @@
 import os
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import NoReturn
 
 import pytest
 import structlog
+from hypothesis import settings
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.database import new_engine
@@ -18,6 +20,8 @@ LONG_TIMEOUT = pytest.mark.timeout(180)  # of the first of them, which may have 
 
 def pytest_configure() -> None:
     servers.begin_run()
+    settings.register_profile("untimed", deadline=None)  # how long an example takes says nothing of a rule
+    settings.load_profile("untimed")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -28,6 +32,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         is_long = any(item.get_closest_marker(name) for name in ("slow", "kafka", "composed"))
+        is_long = is_long or "postgres_url" in getattr(item, "fixturenames", ())
         if is_long and not item.get_closest_marker("timeout"):
             item.add_marker(LONG_TIMEOUT)
 
@@ -64,15 +69,44 @@ async def customers_database(postgres_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
+async def orders_database(postgres_url: str) -> AsyncIterator[Database]:
+    async with fresh_database(postgres_url, "orders") as database:
+        yield database
+
+
+@pytest.fixture
+async def credit_database(postgres_url: str) -> AsyncIterator[Database]:
+    async with fresh_database(postgres_url, "credit") as database:
+        yield database
+
+
+@pytest.fixture
 async def engine(customers_database: Database) -> AsyncIterator[AsyncEngine]:
-    engine = new_engine(customers_database.runtime, pool_size=10, application_name="test")
-    yield engine
-    await engine.dispose()
+    async with _engine(customers_database.runtime) as engine:
+        yield engine
+
+
+@pytest.fixture
+async def orders_engine(orders_database: Database) -> AsyncIterator[AsyncEngine]:
+    async with _engine(orders_database.runtime) as engine:
+        yield engine
+
+
+@pytest.fixture
+async def credit_engine(credit_database: Database) -> AsyncIterator[AsyncEngine]:
+    async with _engine(credit_database.runtime) as engine:
+        yield engine
 
 
 @pytest.fixture
 async def owner_engine(customers_database: Database) -> AsyncIterator[AsyncEngine]:
-    engine = new_engine(customers_database.owner, pool_size=2, application_name="test")
+    async with _engine(customers_database.owner) as engine:
+        yield engine
+
+
+@asynccontextmanager
+async def _engine(url: str) -> AsyncIterator[AsyncEngine]:
+    engine = new_engine(url, pool_size=10, application_name="test")
     yield engine
     await engine.dispose()
 
@@ -83,8 +117,11 @@ def gateway_url() -> str:
 
 
 @pytest.fixture
-async def in_process(engine: AsyncEngine) -> AsyncIterator[InProcess]:
-    async with system.in_process(engine) as app:
+async def in_process(
+    engine: AsyncEngine, orders_engine: AsyncEngine, credit_engine: AsyncEngine
+) -> AsyncIterator[InProcess]:
+    engines = {"customers": engine, "orders": orders_engine, "credit": credit_engine}
+    async with system.in_process(engines) as app:
         yield app
 
 

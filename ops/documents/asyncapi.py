@@ -35,6 +35,14 @@ _PURPOSES = {
     " says that the entity is no more.",
     "replies": "Answers to what {domain} has asked; each asker reads one partition, without a group.",
 }
+_OWN_PURPOSES = {
+    "orders.order.state.v1": "Each order as it is now: the newest record of a key counts.",
+    "orders.account.state.v1": "Each customer's orders in figures: the newest record of a key counts.",
+    "credit.account.state.v1": "Each customer's account as it is now: the newest record of a key counts.",
+    "credit.account.commands.v1": "Credit checks, and the reading of one behind those of its customer.",
+    "credit.receivable.commands.v1": "What credit can be told of invoices and money: exactly once for each"
+    " `ce_source` and `ce_id`.",
+}
 
 
 def asyncapi_document() -> str:
@@ -44,7 +52,8 @@ def asyncapi_document() -> str:
 
 def purpose_of(topic: Topic) -> str:
     """What a topic is for, in a sentence."""
-    return _PURPOSES[topic.kind].format(domain=topic.name.partition(".")[0])
+    general = _PURPOSES[topic.kind].format(domain=topic.name.partition(".")[0])
+    return _OWN_PURPOSES.get(topic.name, general)
 
 
 class _Plain(yaml.SafeDumper):
@@ -100,8 +109,8 @@ def _references(messages: Iterable[str]) -> Object:
 def _names_on(topic: Topic, published: Catalogue) -> list[str]:
     if topic.kind == "replies":
         return list(published.answers)
-    types = [wire_type for wire_type, entry in published.entries.items() if entry.contract.topic == topic]
-    return types + [f"{wire_type}.{TOMBSTONE}" for wire_type in types if topic.is_compacted]
+    entries = {name: entry for name, entry in published.entries.items() if entry.contract.topic == topic}
+    return [*entries, *(f"{name}.{TOMBSTONE}" for name, entry in entries.items() if entry.has_tombstones)]
 
 
 def _dead_letters(topic: Topic, letters: NewTopic) -> Object:
@@ -133,23 +142,23 @@ def _setting(name: str, value: str) -> Any:
 
 def _operations(published: Catalogue) -> Object:
     operations: Object = {}
-    for wire_type, entry in published.entries.items():
+    for name, entry in published.entries.items():
         topic = entry.contract.topic
         if entry.answer is not None:
-            operations[f"handle.{wire_type}"] = _handling(wire_type, entry, entry.answer)
+            operations[f"handle.{name}"] = _handling(name, entry, entry.answer)
         else:
             names = _names_on(topic, published)
             operations.setdefault(f"publish.{topic.name}", _publishing(topic, names))
     return operations
 
 
-def _handling(wire_type: str, entry: Entry, answer: type[Value]) -> Object:
+def _handling(name: str, entry: Entry, answer: type[Value]) -> Object:
     channel = f"channels/{entry.contract.topic.name}"
     return {
         "action": "receive",
         "summary": entry.description.summary,
         "channel": {"$ref": f"#/{channel}"},
-        "messages": [{"$ref": f"#/{channel}/messages/{wire_type}"}],
+        "messages": [{"$ref": f"#/{channel}/messages/{name}"}],
         "reply": {
             "address": {
                 "location": "$message.header#/reply_to",
@@ -157,7 +166,7 @@ def _handling(wire_type: str, entry: Entry, answer: type[Value]) -> Object:
             },
             "channel": {"$ref": f"#/channels/{REPLIES}"},
             "messages": [
-                {"$ref": f"#/channels/{REPLIES}/messages/{name}"} for name in (answer.__name__, "Refusal")
+                {"$ref": f"#/channels/{REPLIES}/messages/{each}"} for each in (answer.__name__, "Refusal")
             ],
         },
     }
@@ -174,26 +183,26 @@ def _publishing(topic: Topic, names: list[str]) -> Object:
 
 def _messages(published: Catalogue) -> Object:
     messages: Object = {}
-    for wire_type, entry in published.entries.items():
-        messages[wire_type] = _message(wire_type, entry, published)
-        if entry.contract.topic.is_compacted:
-            messages[f"{wire_type}.{TOMBSTONE}"] = _tombstone(wire_type, entry, published)
+    for name, entry in published.entries.items():
+        messages[name] = _message(entry, published)
+        if entry.has_tombstones:
+            messages[f"{name}.{TOMBSTONE}"] = _tombstone(entry, published)
     for name, answer in published.answers.items():
         messages[name] = _answer(name, answer, published)
     return messages | {DEAD_LETTER: _dead_letter()}
 
 
-def _message(wire_type: str, entry: Entry, published: Catalogue) -> Object:
+def _message(entry: Entry, published: Catalogue) -> Object:
     remarks = {"description": entry.description.remarks} if entry.description.remarks else {}
     return {
-        "name": wire_type,
+        "name": entry.contract.type,
         "contentType": CONTENT_TYPE,
         "summary": entry.description.summary,
         **remarks,
         "headers": {
             "type": "object",
             "allOf": [reference_to(header_set(entry.contract).name)],
-            "properties": {"ce_type": {"const": wire_type}},
+            "properties": {"ce_type": {"const": entry.contract.type}},
         },
         "payload": reference_to(entry.contract.__name__),
         "correlationId": {"location": "$message.header#/ce_correlationid"},
@@ -217,8 +226,8 @@ def key_schema(entry: Entry, published: Catalogue) -> Schema:
     return {"type": "string" if required else ["string", "null"], "description": text} | limits
 
 
-def _tombstone(wire_type: str, entry: Entry, published: Catalogue) -> Object:
-    return _message(wire_type, entry, published) | {
+def _tombstone(entry: Entry, published: Catalogue) -> Object:
+    return _message(entry, published) | {
         "summary": "The entity of this key is no more: delete what you hold of it.",
         "description": "A record without a value, under the headers of the state and its last version.",
         "payload": {"type": "null"},

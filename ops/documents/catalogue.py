@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ops.documents.headers import example_headers
 from shared.contracts import MESSAGES
+from shared.contracts.customers.events import CustomerState
 from shared.contracts.examples import Json, example_of
 from shared.contracts.schemas import Description, Schema, described, schemas_of
 from shared.errors import Refusal
@@ -16,8 +17,10 @@ class Entry:
     """A message as it is published.
 
     Attributes:
-        body, example_headers: Of an example record in which everything is set.
+        body, example_headers: Of an example record in which everything is set that may be.
         answer: Of a request, else None.
+        has_tombstones: Whether a record without a value says that the entity is no more. Those of orders and
+            credit are never erased: they hold nobody's name.
     """
 
     contract: type[Message]
@@ -25,6 +28,7 @@ class Entry:
     body: Json
     example_headers: dict[str, str]
     answer: type[Value] | None
+    has_tombstones: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class Catalogue:
     """What is published.
 
     Attributes:
-        entries: By wire type, in alphabetical order.
+        entries: By name, in alphabetical order.
         answers: Classes of all answers, by name; `Refusal` is one.
         schemas: Of messages, answers and all they consist of, by class name.
     """
@@ -45,7 +49,7 @@ class Catalogue:
 def catalogue() -> Catalogue:
     """What is published of the messages that are registered."""
     messages = schemas_of(MESSAGES.values())
-    entries = {wire_type: _entry(MESSAGES[wire_type], messages) for wire_type in sorted(MESSAGES)}
+    entries = {name: _entry(MESSAGES[name], messages) for name in sorted(MESSAGES)}
     found = {entry.answer.__name__: entry.answer for entry in entries.values() if entry.answer}
     answers = {name: found[name] for name in sorted(found)} | {Refusal.__name__: Refusal}
     return Catalogue(entries, answers, schemas_of([*MESSAGES.values(), *answers.values()]))
@@ -60,4 +64,5 @@ def _entry(contract: type[Message], schemas: dict[str, Schema]) -> Entry:
         body=body,
         example_headers=example_headers(example),
         answer=answer_type(example) if isinstance(example, Request) else None,
+        has_tombstones=contract is CustomerState,
     )

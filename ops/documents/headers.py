@@ -2,13 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from shared.contracts.credit.topics import RECEIVABLE_COMMANDS
+from shared.contracts.customers.requests import EraseCustomer, ImportCustomer
+from shared.contracts.orders.topics import COMMANDS as COMMANDS_OF_ORDERS
 from shared.contracts.schemas import Schema
 from shared.messaging import (
     CONTENT_TYPE,
     GATEWAY_REPLIES,
     SEQUENCE_DIGITS,
     SPEC_VERSION,
+    Command,
     Envelope,
     Message,
     Rejection,
@@ -30,13 +35,14 @@ MEANINGS = {
     "ce_partitionkey": "The record's key.",
     "ce_sequence": f"The aggregate's version, {SEQUENCE_DIGITS} digits, so that texts sort as numbers do.",
     "ce_correlationid": "Names the conversation: that of the message before, or its `ce_id` if it has none.",
-    "ce_causationid": "The `ce_id` of the message directly before.",
+    "ce_causationid": "The `ce_id` of the message directly before; absent where only time was the cause.",
     "ce_traceparent": "W3C trace context.",
     "ce_expirytime": "Not handled after this instant, RFC 3339 with an offset; absent: never expires.",
     "reply_to": "The replies topic on which an answer is awaited; absent: nobody waits for one.",
     "reply_partition": "The partition of the replies topic that the asker reads, in decimal.",
     "ask_id": "The asker's mark, new for every asking; the answer carries it.",
     "caller": "Who asked at the gateway.",
+    "waiting_since": "Since when a command waited for its order, RFC 3339: it is published once more, by us.",
     "version": "Of the entity, for the ETag: `c<aggregate version>-p<projection version>`.",
     "changed": "Names of the members of the answer that a change has changed, separated by commas.",
     "replayed": "`true` where this is the kept answer to an earlier delivery.",
@@ -58,7 +64,7 @@ OF_DEAD_LETTERS = {
 _ENVELOPE = ("ce_specversion", "ce_id", "ce_source", "ce_type", "content-type")
 _ABOUT = ("ce_subject", "ce_partitionkey")
 _CONVERSATION = ("ce_correlationid", "ce_causationid")
-_ASKING = ("ce_expirytime", "reply_to", "reply_partition", "ask_id", "caller")
+_ASKING = ("ce_expirytime", "reply_to", "reply_partition", "ask_id", "caller", "waiting_since")
 _LIMITS: dict[str, Schema] = {
     "ce_specversion": {"const": SPEC_VERSION},
     "ce_id": {"minLength": 1, "maxLength": 255},
@@ -68,6 +74,7 @@ _LIMITS: dict[str, Schema] = {
     "ce_sequence": {"pattern": rf"^\d{{{SEQUENCE_DIGITS}}}$"},
     "ce_expirytime": {"format": "date-time"},
     "reply_partition": {"pattern": r"^\d+$"},
+    "waiting_since": {"format": "date-time"},
 }
 
 
@@ -98,8 +105,8 @@ OF_REQUESTS = HeaderSet(
 )
 OF_FACTS = HeaderSet(
     "FactHeaders",
-    required=(*_ENVELOPE, *_ABOUT, "ce_time", "ce_dataschema", "ce_sequence", *_CONVERSATION),
-    optional=("ce_traceparent",),
+    required=(*_ENVELOPE, *_ABOUT, "ce_time", "ce_dataschema", "ce_sequence", "ce_correlationid"),
+    optional=("ce_causationid", "ce_traceparent"),
 )
 OF_REJECTIONS = HeaderSet(
     "RejectionHeaders",
@@ -121,7 +128,7 @@ def header_set(contract: type[Message]) -> HeaderSet:
 
 
 def example_headers(example: Message) -> dict[str, str]:
-    """The headers of the record of an example, each that it may have."""
+    """The headers of the record of an example, each that its sender would give."""
     service = example.topic.name.partition(".")[0]
     envelope = Envelope(
         id="0192f0c1-5a6b-7c8d-9e0f-000000000002",
@@ -135,17 +142,33 @@ def example_headers(example: Message) -> dict[str, str]:
         causation_id="0192f0c1-5a6b-7c8d-9e0f-000000000001",
         traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     )
-    if isinstance(example, Request):
-        envelope = envelope._replace(
-            source="/customers-api/gateway",
-            causation_id=None,
-            expires_at=EXAMPLE_INSTANT + timedelta(seconds=5),
-            reply_to=GATEWAY_REPLIES.name,
-            reply_partition=7,
-            ask_id="3f1c0a6de1f94a0c9a52d7b0c1e2f3a4",
-            caller="anonymous",
-        )
+    if _is_from_outside(example):
+        envelope = Envelope(id=envelope.id, source="/erp", type=example.type, time=envelope.time)
+    elif isinstance(example, Request):
+        envelope = _asking(envelope, example)
     return {name: value.decode() for name, value in write_headers(envelope)}
+
+
+def _is_from_outside(example: Message) -> bool:
+    """Whether other systems send it, and the gateway does not."""
+    return isinstance(example, ImportCustomer | EraseCustomer) or example.topic in (
+        COMMANDS_OF_ORDERS,
+        RECEIVABLE_COMMANDS,
+    )
+
+
+def _asking(envelope: Envelope, example: Request[Any]) -> Envelope:
+    """As the gateway asks."""
+    expires = not isinstance(example, Command) or example.expires
+    return envelope._replace(
+        source="/customers-api/gateway",
+        causation_id=None,
+        expires_at=EXAMPLE_INSTANT + timedelta(seconds=5) if expires else None,
+        reply_to=GATEWAY_REPLIES.name,
+        reply_partition=7,
+        ask_id="3f1c0a6de1f94a0c9a52d7b0c1e2f3a4",
+        caller="anonymous",
+    )
 
 
 def header_schemas() -> dict[str, Schema]:

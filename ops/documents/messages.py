@@ -16,6 +16,7 @@ from ops.documents.headers import (
     OF_REQUESTS,
     header_set,
 )
+from ops.documents.life_of_an_order import LIFE_OF_AN_ORDER
 from shared.contracts import TOPICS
 from shared.contracts.schemas import Schema
 from shared.kafka import new_letters, new_topic
@@ -35,10 +36,10 @@ _BEGINNING = """\
 Made by `make docs` out of the contract classes; `asyncapi.yaml` says the same for machines.
 
 Records are CloudEvents 1.0 in Kafka's binary mode: the value is JSON, what is said about it stands in
-headers. Decimals are JSON strings with two decimals (`"10000.00"`), instants RFC 3339. Within v1 only
-optional members are added: ignore members you do not know, and on events and state topics types you do not
-know. Our consumers ignore them too, in commands and queries: an optional member that is misspelt there passes
-in silence, which is why `customers-api send` refuses such lines.
+headers. Decimals are JSON strings with two decimals (`"10000.00"`), instants RFC 3339, days RFC 3339 dates in
+UTC. Within v1 only optional members are added: ignore members you do not know, and on events and state topics
+types you do not know. Our consumers ignore them too, in commands and queries: an optional member that is
+misspelt there passes in silence, which is why `customers-api send` refuses such lines.
 
 Partition by murmur2 of the key, as Java's clients do, so that what concerns one key keeps its order. A
 command or query under another key, or none, is accepted all the same and loses no more than that order."""
@@ -80,6 +81,7 @@ def messages_document() -> str:
         _table(("Header of an answer", "Required", "Meaning"), _rows_of_answers()),
         _DEAD_LETTERS,
         _table(("Header", "Meaning"), ((f"`{name}`", text) for name, text in OF_DEAD_LETTERS.items())),
+        LIFE_OF_AN_ORDER,
         *(part for name in sorted(TOPICS) for part in _messages_on(TOPICS[name], published)),
         "## Answers and parts",
         *_answers_and_parts(published),
@@ -140,25 +142,22 @@ def _rows_of_answers() -> list[tuple[str, ...]]:
 
 
 def _messages_on(topic: Topic, published: Catalogue) -> list[str]:
-    entries = {
-        wire_type: entry for wire_type, entry in published.entries.items() if entry.contract.topic == topic
-    }
+    entries = {name: entry for name, entry in published.entries.items() if entry.contract.topic == topic}
     if not entries:
         return []
     parts = [f"## {topic.name}", purpose_of(topic)]
-    return parts + [
-        part for wire_type, entry in entries.items() for part in _message(wire_type, entry, published)
-    ]
+    return parts + [part for name, entry in entries.items() for part in _message(name, entry, published)]
 
 
-def _message(wire_type: str, entry: Entry, published: Catalogue) -> list[str]:
+def _message(name: str, entry: Entry, published: Catalogue) -> list[str]:
     says = f"{entry.description.summary} {entry.description.remarks}".strip()
+    wire_type = entry.contract.type
+    named = "" if name == wire_type else f" Its `ce_type` is `{wire_type}`, as on other topics."
     answer = f" Answer: {_linked(entry.answer.__name__)}." if entry.answer else ""
-    is_state = entry.contract.topic.is_compacted
-    tombstone = " A record of the same headers without a value: the entity is no more." if is_state else ""
+    tombstone = " A record of the same headers without a value: the entity is no more."
     return [
-        f"### {wire_type}",
-        says + answer + tombstone,
+        f"### {name}",
+        says + named + answer + (tombstone if entry.has_tombstones else ""),
         _members(published.schemas[entry.contract.__name__]),
         _example(entry),
     ]
@@ -210,7 +209,13 @@ def _kind(member: Schema) -> str:
         return _linked(member["$ref"].rpartition("/")[2])
     if member["type"] == "array":
         return f"list of {_kind(member['items'])}"
-    kinds = {"date-time": "instant", "decimal": "decimal", "email": "e-mail address", "uri": "URL"}
+    kinds = {
+        "date-time": "instant",
+        "date": "day",
+        "decimal": "decimal",
+        "email": "e-mail address",
+        "uri": "URL",
+    }
     return kinds.get(member.get("format", ""), str(member["type"])) + _limits(member)
 
 

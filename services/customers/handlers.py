@@ -11,8 +11,8 @@ from services.customers.contacts import (
     with_one_primary,
 )
 from services.customers.imports import imported_before, take_over
-from services.customers.store import contacts, customers, exports, pages
-from shared.consumer import Context, Handlers, Reading
+from services.customers.store import contacts, customers, exports, figures, pages
+from shared.contracts.credit.events import CreditAccount
 from shared.contracts.customers.answers import (
     Customer,
     CustomerContact,
@@ -28,13 +28,16 @@ from shared.contracts.customers.requests import (
     ExportCustomer,
     FindCustomers,
     GetCustomer,
+    GetCustomerState,
     ImportCustomer,
     RemoveContact,
     UpdateContact,
     UpdateCustomer,
 )
+from shared.contracts.orders.events import OrderTotals
 from shared.contracts.values import Contact, NewContact
 from shared.errors import Refusal
+from shared.handlers import Context, Handlers, Reading
 from shared.messaging import Answer, Done, Tombstone
 
 handlers = Handlers("customers")
@@ -45,6 +48,20 @@ async def get_customers(queries: Sequence[GetCustomer], context: Reading) -> lis
     """Give each customer in full, or say that there is none."""
     found = await customers.customers_in_full(context.db, [query.customer_id for query in queries])
     return [found.get(query.customer_id) or _no_customer(query.customer_id) for query in queries]
+
+
+@handlers.on_batch(GetCustomerState)
+async def get_states(
+    queries: Sequence[GetCustomerState], context: Reading
+) -> list[Answer[CustomerState] | Refusal]:
+    """Give each customer as it is on the state topic, or say that there is none."""
+    found = await customers.states_of(context.db, [query.customer_id for query in queries])
+    return [
+        Answer(found[query.customer_id].to_json())
+        if query.customer_id in found
+        else _no_customer(query.customer_id)
+        for query in queries
+    ]
 
 
 @handlers.on(FindCustomers)
@@ -133,6 +150,18 @@ async def remove_contact(command: RemoveContact, context: Context) -> Answer[Don
     answer = await contacts.remove(context.db, change)
     _say(change, context)
     return answer
+
+
+@handlers.on(CreditAccount)
+async def remember_balance(account: CreditAccount, context: Context) -> None:
+    """Show what the customer owes, as credit has it."""
+    await figures.copy_balance(context.db, account)
+
+
+@handlers.on(OrderTotals)
+async def remember_totals(totals: OrderTotals, context: Context) -> None:
+    """Show the customer's orders in figures, as orders has them."""
+    await figures.copy_totals(context.db, totals)
 
 
 def _contacts(wished: Sequence[NewContact], context: Context) -> list[Contact]:

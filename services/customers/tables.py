@@ -105,6 +105,22 @@ contacts = Table(
 )
 """The people of a customer. `position`: rises with age of the row, so the lowest is the oldest contact."""
 
+figures = Table(
+    "figures",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("p", Integer, nullable=False),
+    Column("balance", Numeric(16, 2), nullable=False),
+    Column("balance_version", Integer, nullable=False),
+    Column("lifetime_value", Numeric(16, 2), nullable=False),
+    Column("total_orders", Integer, nullable=False),
+    Column("totals_version", Integer, nullable=False),
+)
+"""What credit and orders say of a customer, copied from their states; no row where neither has said anything.
+
+Of nobody's key: a state may be here before its customer. `p`: how often a figure changed, never falls.
+`balance_version`, `totals_version`: of the state it was copied from; 0 where there was none yet."""
+
 inbox = inbox_of_any_service.to_metadata(metadata)
 """As in `shared.inbox`; its answers tell of customers, so they belong to what is held about one."""
 

@@ -2,5 +2,5 @@
 
 Owns: nothing. It keeps no data and decides nothing about customers.
 Understands: HTTP, the rules for headers, query parameters and bodies, and which refusal is which status.
-Says: the queries and commands of customers, and waits for their answers.
+Says: the queries and commands of customers, orders and credit, and waits for their answers.
 """

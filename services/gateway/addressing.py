@@ -7,10 +7,14 @@ from services.gateway.headers import header_lines
 from services.gateway.problems import Problem
 from services.gateway.requests import HttpRequest
 from services.gateway.validation import Addressing
-from shared.contracts.values import CONTACT_ID, CUSTOMER_ID
+from shared.contracts.values import CHECK_ID, CONTACT_ID, CUSTOMER_ID, ORDER_ID
 
-_CUSTOMER_ID = re.compile(CUSTOMER_ID)
-_CONTACT_ID = re.compile(CONTACT_ID)
+_IDS = {
+    "customer": re.compile(CUSTOMER_ID),
+    "contact": re.compile(CONTACT_ID),
+    "order": re.compile(ORDER_ID),
+    "check": re.compile(CHECK_ID),
+}
 
 
 def customer_id(request: HttpRequest) -> str:
@@ -19,10 +23,25 @@ def customer_id(request: HttpRequest) -> str:
     Raises:
         Problem: `customer_not_found`.
     """
-    given: str = request.path_params["customer_id"]
-    if not _CUSTOMER_ID.fullmatch(given):
-        raise Problem("customer_not_found", "There is no customer of this id.")
-    return given
+    return _id_of("customer", request)
+
+
+def order_id(request: HttpRequest) -> str:
+    """The order's id, likewise.
+
+    Raises:
+        Problem: `order_not_found`.
+    """
+    return _id_of("order", request)
+
+
+def check_id(request: HttpRequest) -> str:
+    """The credit check's id, likewise.
+
+    Raises:
+        Problem: `check_not_found`.
+    """
+    return _id_of("check", request)
 
 
 def addressed(request: HttpRequest) -> Addressing:
@@ -34,14 +53,14 @@ def addressed(request: HttpRequest) -> Addressing:
     versions = expected_versions(header_lines(request.scope, b"if-match"))
     members: Addressing = {"customer_id": customer_id(request)}
     if "contact_id" in request.path_params:
-        members["contact_id"] = _contact_id(request)
+        members["contact_id"] = _id_of("contact", request)
     if versions is not None:
         members["expected_versions"] = versions
     return members
 
 
-def _contact_id(request: HttpRequest) -> str:
-    given: str = request.path_params["contact_id"]
-    if not _CONTACT_ID.fullmatch(given):
-        raise Problem("contact_not_found", "There is no contact of this id.")
+def _id_of(entity: str, request: HttpRequest) -> str:
+    given: str = request.path_params[f"{entity}_id"]
+    if not _IDS[entity].fullmatch(given):
+        raise Problem(f"{entity}_not_found", f"There is no {entity} of this id.")
     return given

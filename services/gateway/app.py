@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from litestar import Litestar, Router
 from litestar.datastructures import State
 
-from services.gateway import contacts, customers, health, openapi
+from services.gateway import contacts, credit_checks, customers, health, openapi, orders
 from services.gateway.edge import Edge
 from services.gateway.methods import options_of
 from services.gateway.problems import EXCEPTION_HANDLERS
@@ -18,6 +18,8 @@ from shared.heartbeats import beat
 from shared.messaging import GATEWAY_REPLIES
 from shared.rpc import KafkaRpc, Rpc
 from shared.telemetry import configure_logging
+
+RESOURCES = (customers, contacts, orders, credit_checks)
 
 
 def create_app(settings: GatewaySettings | None = None, rpc: Rpc | None = None) -> Litestar:
@@ -31,7 +33,7 @@ def create_app(settings: GatewaySettings | None = None, rpc: Rpc | None = None) 
     settings = settings or GatewaySettings.from_environment()
     if rpc is None:
         configure_logging(f"gateway-{settings.replica}", settings.log_level)
-    handlers = [*customers.HANDLERS, *contacts.HANDLERS]
+    handlers = [each for resource in RESOURCES for each in resource.HANDLERS]
     routed = [*options_of(handlers), *handlers]
     api = Router("/api", route_handlers=routed, before_request=refuse_unacceptable)
     app = Litestar(

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from services.gateway.decoding import decoded
+from services.gateway.decoding import BLANKS, decoded
 from services.gateway.field_errors import pointer
 from services.gateway.headers import header_lines
 from services.gateway.media_types import is_json
@@ -23,7 +23,24 @@ async def read_members(request: HttpRequest) -> dict[str, object]:
             `validation_error` where it is not an object.
     """
     _refuse_media_type(request)
-    value = decoded(await _read(request))
+    return _members(await _read(request))
+
+
+async def read_members_if_any(request: HttpRequest) -> dict[str, object]:
+    """The same where a body may be left out: blank is none, and is of any media type.
+
+    Raises:
+        Problem: as `read_members`.
+    """
+    body = await _read(request)
+    if not body.strip(BLANKS):
+        return {}
+    _refuse_media_type(request)
+    return _members(body)
+
+
+def _members(body: bytes) -> dict[str, object]:
+    value = decoded(body)
     if not isinstance(value, dict):
         raise invalid_members([FieldError("invalid_type", "must be an object", pointer())])
     return value

@@ -7,27 +7,30 @@ from services.gateway.bodies import read_members
 from services.gateway.customer_bodies import changed_customer, new_customer
 from services.gateway.entity_tags import known_tags
 from services.gateway.headers import header_lines
-from services.gateway.parameters import boolean, query_of, refuse_parameters, verbatim, whole_up_to, words
+from services.gateway.parameters import (
+    PAGED,
+    Parameters,
+    boolean,
+    query_of,
+    refuse_parameters,
+    verbatim,
+    words,
+)
 from services.gateway.preferences import prefers_minimal
 from services.gateway.representations import Reply, changed, created, detail, minimal, page, tag_of
 from services.gateway.requests import HttpRequest, command_id, relay
-from shared.contracts.customers.requests import DEPTH_MAX, LIMIT_MAX, FindCustomers, GetCustomer
+from shared.contracts.customers.requests import FindCustomers, GetCustomer
 from shared.ids import prefixed_id
 
+PARAMETERS = Parameters({"is_active": boolean, "search": words, "external_ref": verbatim, **PAGED})
+
 _READS = [HttpMethod.GET, HttpMethod.HEAD]
-_READINGS = {
-    "is_active": boolean,
-    "search": words,
-    "external_ref": verbatim,
-    "page": whole_up_to(DEPTH_MAX),
-    "limit": whole_up_to(LIMIT_MAX),
-}
 
 
 @route("/customers", http_method=_READS)
 async def find_customers(request: HttpRequest) -> Reply:
     """One page of the customers that meet all conditions."""
-    return page(await relay(request, query_of(request, FindCustomers, _READINGS)))
+    return page(await relay(request, query_of(request, FindCustomers, PARAMETERS)))
 
 
 @route("/customers/{customer_id:str}", http_method=_READS)

@@ -14,6 +14,7 @@ from services.gateway.problems import Problem
 
 NESTING_MAX = 64
 NUMBER_MAX_CHARS = 64
+BLANKS = b" \t\r\n"
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
@@ -24,7 +25,7 @@ def decoded(body: bytes) -> object:
     Raises:
         Problem: `malformed_json` or `duplicate_member`.
     """
-    if not body.strip(b" \t\r\n"):
+    if not body.strip(BLANKS):
         raise _malformed("The request needs a body; it is empty.")
     try:
         value: object = _DECODER.decode(body.decode("utf-8"))

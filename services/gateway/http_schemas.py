@@ -14,7 +14,7 @@ from services.gateway.problems import ERRORS_MAX, KINDS
 from services.gateway.validation import ADDRESSING
 from shared.contracts.schemas import Schema, reference_to, schemas_of
 
-_LEFT_OUT_WHERE_NOT_SET = frozenset({"Address", "PageMeta"})
+_LEFT_OUT_WHERE_NOT_SET = frozenset({"Address", "PageMeta", "OrderPageMeta"})  # what is optional of them
 _TEXT: Schema = {"type": "string"}
 _IGNORED: Schema = {"readOnly": True, "description": "The server's own; ignored."}
 
@@ -24,7 +24,7 @@ def answers_and_bodies(
 ) -> dict[str, Schema]:
     """Schemas of answers and of the bodies of commands, with their parts, by class name."""
     found = {
-        name: _mapped(schema, _never_null if name in _LEFT_OUT_WHERE_NOT_SET else _number)
+        name: _optional_never_null(schema) if name in _LEFT_OUT_WHERE_NOT_SET else _mapped(schema, _number)
         for name, schema in schemas_of([*answers, *bodies]).items()
     }
     return found | {each.__name__: _without_addressing(found[each.__name__]) for each in bodies}
@@ -32,10 +32,7 @@ def answers_and_bodies(
 
 def closed(schemas: dict[str, Schema], bodies: Iterable[str]) -> dict[str, Schema]:
     """The schemas with those of bodies closed, and with what is ignored in them."""
-    owned = {
-        name: SERVER_OWNED_OF_CONTACT if "Contact" in name else SERVER_OWNED
-        for name in (*bodies, "NewContact")
-    }
+    owned = {name: _server_owned(name) for name in (*bodies, "NewContact")}
     return schemas | {
         name: schemas[name]
         | {
@@ -72,6 +69,21 @@ def problem_schemas() -> dict[str, Schema]:
 
 def _mapped(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
     return schema | {"properties": {name: change(member) for name, member in schema["properties"].items()}}
+
+
+def _server_owned(body: str) -> frozenset[str]:
+    if "Contact" in body:
+        return SERVER_OWNED_OF_CONTACT
+    return SERVER_OWNED if "Customer" in body else frozenset()
+
+
+def _optional_never_null(schema: Schema) -> Schema:
+    members = schema["properties"].items()
+    return schema | {
+        "properties": {
+            name: member if name in schema["required"] else _never_null(member) for name, member in members
+        }
+    }
 
 
 def _number(member: Schema) -> Schema:

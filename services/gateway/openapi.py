@@ -13,14 +13,17 @@ from typing import Any
 from litestar import HttpMethod, route
 from litestar.handlers import HTTPRouteHandler
 
-from services.gateway import contacts, customers, health
+from services.gateway import contacts, credit_checks, customers, health, orders
+from services.gateway import openapi_texts as texts
 from services.gateway.entity_tags import is_known, known_tags
 from services.gateway.headers import header_lines
 from services.gateway.http_schemas import answers_and_bodies, closed, problem_schemas
+from services.gateway.order_parameters import PARAMETERS as PARAMETERS_OF_ORDERS
+from services.gateway.parameters import NO_PARAMETERS, Parameters
 from services.gateway.problems import KINDS, MEDIA_TYPE
 from services.gateway.representations import Reply, json_reply
 from services.gateway.requests import HttpRequest
-from services.gateway.settings import GatewaySettings
+from shared.contracts.credit.requests import CheckCredit, FindCreditChecks, GetCreditCheck
 from shared.contracts.customers.requests import (
     AddContact,
     CreateCustomer,
@@ -31,33 +34,12 @@ from shared.contracts.customers.requests import (
     UpdateCustomer,
 )
 from shared.contracts.examples import VALUES, example_of
+from shared.contracts.orders.requests import FindOrders, GetOrder
 from shared.contracts.schemas import Schema, described, reference_to, schemas_of
-from shared.messaging import Command, Done, Query, Request, answer_type
+from shared.messaging import Command, Done, Request, answer_type
 
 Object = dict[str, Any]  # JSON
 
-IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, PREFER = "Idempotency-Key", "If-Match", "If-None-Match", "Prefer"
-
-_REQUEST_HEADERS = {
-    IDEMPOTENCY_KEY: "1 to 255 visible ASCII characters, quoted or bare: a request that is sent again"
-    " under its key is carried out once at most. Remembered for at least 24 hours; at present for 8 days.",
-    IF_MATCH: 'Change only where the customer is at one of these versions: `"c7-p42"`; only c counts.',
-    IF_NONE_MATCH: '304 where the client has it already: `"c7-p42"`.',
-    PREFER: "`return=minimal` answers only the id, what has changed, and `updated_at`.",
-    "X-Request-Id": "Comes back, and names the conversation on topics; at most 128 visible ASCII characters.",
-    "traceparent": "W3C trace context; continued on topics.",
-}
-_RESPONSE_HEADERS = {
-    "ETag": "The version, for If-None-Match and If-Match.",
-    "Location": "The path of what was created; that of a contact serves PUT and DELETE, not GET.",
-    "Cache-Control": "Who may keep the answer.",
-    "Idempotency-Replayed": "`true` where this is the kept answer to an earlier request.",
-    "Preference-Applied": "`return=minimal` where it was.",
-    "Retry-After": "Seconds.",
-    "Allow": "The methods that the path knows.",
-    "X-Request-Id": "The client's where it sent a valid one.",
-    "X-Content-Type-Options": "nosniff",
-}
 _IN_EVERY_RESPONSE = ("X-Request-Id", "X-Content-Type-Options")
 _OF_ALL = ("invalid_header", "internal_error")
 _OF_REQUESTS = ("invalid_parameter", "not_acceptable", "bus_unavailable", "shutting_down", "upstream_timeout")
@@ -68,12 +50,9 @@ _OF_BODIES = (
 _STATUS = {"status": {"enum": ["ok", "unavailable"]}}
 _REASONS = {"reasons": {"type": "array", "items": {"type": "string"}}}
 _HEALTH: Schema = {"type": "object", "properties": _STATUS | _REASONS, "required": ["status"]}
+_TOLD = {"check_id": {"type": "string"}, "status": {"const": "pending"}}
+_PENDING: Schema = {"type": "object", "properties": _TOLD, "required": [*_TOLD]}
 _REMOVED: Schema = {"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]}
-_BODY_LIMIT = f"At most {GatewaySettings.model_fields['body_max_bytes'].default // 1024} KiB."
-_AS_BILLING = (
-    "Where a customer has no shipping address of its own, a `shipping_address` equal to its billing address,"
-    " as it was shown or as the same request gives it, means: as billing."
-)
 _SHOWN = {  # of a change only what the seed's example changes
     "UpdateCustomer": ("name", "email", "credit_limit", "discount_rate", "is_active"),
     "UpdateContact": ("title", "phone", "is_primary"),
@@ -88,12 +67,14 @@ class Operation:
         request: What a service is asked; None where nobody is.
         headers: Of the request, beside those that any may have; what they lead to follows from them.
         remarks: What its summary leaves open.
+        parameters: In the query.
     """
 
     handler: HTTPRouteHandler
     request: type[Request[Any]] | None = None
     headers: tuple[str, ...] = ()
     remarks: str = ""
+    parameters: Parameters = NO_PARAMETERS
 
     @cached_property
     def method(self) -> str:
@@ -110,7 +91,15 @@ class Operation:
     @cached_property
     def has_etag(self) -> bool:
         """Whether the answer tells its version."""
-        return bool({IF_NONE_MATCH, PREFER} & {*self.headers}) or self.request is CreateCustomer
+        return (
+            bool({texts.IF_NONE_MATCH, texts.PREFER_MINIMAL} & {*self.headers})
+            or self.request is CreateCustomer
+        )
+
+    @cached_property
+    def status(self) -> int:
+        """Where all is well."""
+        return int(self.handler.status_code)
 
     @cached_property
     def body(self) -> type[Command[Any]] | None:
@@ -123,7 +112,7 @@ class Operation:
         """All codes of problems it may end in; those of its message are in the message's docstring."""
         refusals = set(re.findall(r"`(\w+)`", described(self.request).remarks)) if self.request else set()
         found = {*_OF_ALL, *(_OF_REQUESTS if self.request else ()), *(_OF_BODIES if self.body else ())}
-        replays = {"idempotency_key_reused"} if IDEMPOTENCY_KEY in self.headers else set()
+        replays = {"idempotency_key_reused"} if texts.IDEMPOTENCY_KEY in self.headers else set()
         return found | replays | (refusals & KINDS.keys())
 
 
@@ -139,16 +128,31 @@ async def get_openapi(request: HttpRequest) -> Reply:
 
 HANDLERS = (get_openapi,)
 OPERATIONS = (
-    Operation(customers.find_customers, FindCustomers),
-    Operation(customers.create_customer, CreateCustomer, headers=(IDEMPOTENCY_KEY,)),
-    Operation(customers.get_customer, GetCustomer, headers=(IF_NONE_MATCH,)),
-    Operation(customers.update_customer, UpdateCustomer, headers=(IF_MATCH, PREFER), remarks=_AS_BILLING),
-    Operation(contacts.add_contact, AddContact, headers=(IDEMPOTENCY_KEY, IF_MATCH)),
-    Operation(contacts.update_contact, UpdateContact, headers=(IF_MATCH,)),
-    Operation(contacts.remove_contact, RemoveContact, headers=(IF_MATCH,)),
+    Operation(customers.find_customers, FindCustomers, parameters=customers.PARAMETERS),
+    Operation(customers.create_customer, CreateCustomer, headers=(texts.IDEMPOTENCY_KEY,)),
+    Operation(customers.get_customer, GetCustomer, headers=(texts.IF_NONE_MATCH,)),
+    Operation(
+        customers.update_customer,
+        UpdateCustomer,
+        headers=(texts.IF_MATCH, texts.PREFER_MINIMAL),
+        remarks=texts.AS_BILLING,
+    ),
+    Operation(contacts.add_contact, AddContact, headers=(texts.IDEMPOTENCY_KEY, texts.IF_MATCH)),
+    Operation(contacts.update_contact, UpdateContact, headers=(texts.IF_MATCH,)),
+    Operation(contacts.remove_contact, RemoveContact, headers=(texts.IF_MATCH,)),
+    Operation(orders.find_orders, FindOrders, parameters=PARAMETERS_OF_ORDERS),
+    Operation(orders.get_order, GetOrder),
+    Operation(
+        credit_checks.check_credit,
+        CheckCredit,
+        headers=(texts.IDEMPOTENCY_KEY, texts.PREFER_PROMISE),
+        remarks=texts.MADE_ANYWAY,
+    ),
+    Operation(credit_checks.find_credit_checks, FindCreditChecks, parameters=credit_checks.PARAMETERS),
+    Operation(credit_checks.get_credit_check, GetCreditCheck),
     Operation(health.get_liveness),
     Operation(health.get_readiness),
-    Operation(get_openapi, headers=(IF_NONE_MATCH,)),
+    Operation(get_openapi, headers=(texts.IF_NONE_MATCH,)),
 )
 
 
@@ -185,10 +189,12 @@ def _components(schemas: dict[str, Schema]) -> Object:
     return {
         "schemas": {name: schemas[name] for name in sorted(schemas)},
         "parameters": {
-            name: {"name": name, "in": "header", "description": meaning, **text}
-            for name, meaning in _REQUEST_HEADERS.items()
+            name: {"name": name.partition(".")[0], "in": "header", "description": meaning, **text}
+            for name, meaning in texts.REQUEST_HEADERS.items()
         },
-        "headers": {name: {"description": meaning, **text} for name, meaning in _RESPONSE_HEADERS.items()},
+        "headers": {
+            name: {"description": meaning, **text} for name, meaning in texts.RESPONSE_HEADERS.items()
+        },
         "responses": {
             "RouteNotFound": _problem(404, {"route_not_found"}),
             "MethodNotAllowed": _problem(405, {"method_not_allowed"}),
@@ -217,10 +223,13 @@ def _parameters(operation: Operation) -> list[Object]:
     request = operation.request
     members: Schema = schemas_of([request])[request.__name__]["properties"] if request else {}
     in_path = re.findall(r"{(\w+)}", operation.path)
-    in_query = members.keys() - in_path if request and issubclass(request, Query) else ()
+    in_query = {name: operation.parameters.member(name) for name in operation.parameters.readings}
     return [
         *(_parameter(name, "path", members[name]) | {"required": True} for name in in_path),
-        *(_parameter(name, "query", members[name]) for name in members if name in in_query),
+        *(
+            _parameter(member, "query", members[member]) | {"name": name} | texts.OWN_PARAMETERS.get(name, {})
+            for name, member in in_query.items()
+        ),
         *_references("parameters", (*operation.headers, "X-Request-Id", "traceparent")).values(),
     ]
 
@@ -238,15 +247,17 @@ def _body(name: str, forms: dict[str, Schema]) -> Object:
     example = example_of(name, forms)
     shown = {member: example[member] for member in _SHOWN.get(name, tuple(example))}
     return {
-        "description": _BODY_LIMIT,
-        "required": True,
+        "description": texts.BODY_LIMIT,
+        "required": bool(forms[name]["properties"]),
         "content": {"application/json": {"schema": reference_to(name), "example": shown}},
     }
 
 
 def _responses(operation: Operation, forms: dict[str, Schema]) -> Object:
-    responses = {201 if operation.method == "post" else 200: _success(operation, forms)}
-    if IF_NONE_MATCH in operation.headers:
+    responses = {operation.status: _success(operation, forms)}
+    if texts.PREFER_PROMISE in operation.headers:
+        responses[202] = _promise()
+    if texts.IF_NONE_MATCH in operation.headers:
         responses[304] = {"description": "Not Modified", "headers": _headers("ETag", "Cache-Control")}
     if operation.handler is health.get_readiness:
         responses[503] = _success(operation, forms) | {"description": "Nobody can be asked now"}
@@ -261,15 +272,27 @@ def _success(operation: Operation, forms: dict[str, Schema]) -> Object:
     headers = [
         *(["ETag"] if operation.has_etag else []),
         *(["Cache-Control"] if operation.method == "get" else []),
-        *(["Location"] if operation.method == "post" else []),
-        *(["Idempotency-Replayed"] if IDEMPOTENCY_KEY in operation.headers else []),
-        *(["Preference-Applied"] if PREFER in operation.headers else []),
+        *(["Location"] if operation.status == HTTPStatus.CREATED else []),
+        *(["Idempotency-Replayed"] if texts.IDEMPOTENCY_KEY in operation.headers else []),
+        *(
+            ["Preference-Applied"]
+            if {texts.PREFER_MINIMAL, texts.PREFER_PROMISE} & {*operation.headers}
+            else []
+        ),
     ]
-    status = 201 if operation.method == "post" else 200
     return {
-        "description": HTTPStatus(status).phrase,
+        "description": HTTPStatus(operation.status).phrase,
         "headers": _headers(*headers),
         "content": {"application/json": _content(operation, forms)},
+    }
+
+
+def _promise() -> Object:
+    example = {"data": {"check_id": VALUES["check_id"], "status": "pending"}}
+    return {
+        "description": "Accepted: the check will be at its Location",
+        "headers": _headers("Location", "Preference-Applied"),
+        "content": {"application/json": {"schema": _in_data(_PENDING), "example": example}},
     }
 
 
@@ -286,7 +309,7 @@ def _content(operation: Operation, forms: dict[str, Schema]) -> Object:
     if "data" in answer.model_fields:
         return {"schema": reference_to(answer.__name__), "example": example}
     schema = reference_to(answer.__name__)
-    if PREFER in operation.headers:
+    if texts.PREFER_MINIMAL in operation.headers:
         changed = {"properties": forms[answer.__name__]["properties"], "required": ["id", "updated_at"]}
         schema = {"anyOf": [schema, {"type": "object", **changed}]}
     return {"schema": _in_data(schema), "example": {"data": example}}

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -11,15 +12,18 @@ from pydantic import ValidationError
 from services.gateway.field_errors import parameter_errors
 from services.gateway.problems import FieldError, Problem
 from services.gateway.requests import HttpRequest
+from shared.contracts.pages import DEPTH_MAX, LIMIT_MAX
 from shared.messaging import Query
 
 Q = TypeVar("Q", bound=Query[Any])
 Reading = Callable[[str], object]
 """From the text of a parameter to a value of its contract; None where it is as good as absent."""
+Members = Mapping[str, object]
 
 _BOOLEANS = {"true": True, "false": False}
 _INTEGER = re.compile(r"-?[0-9]+")
 _DIGITS_MAX = 18  # what is longer is out of every range, and not worth the time to read it
+_NOBODY: Members = {}
 
 
 class Unreadable(Exception):
@@ -34,6 +38,32 @@ class Unreadable(Exception):
         super().__init__(code)
         self.code = code
         self.detail = detail
+
+
+def _nothing_wrong(members: Members) -> list[FieldError]:
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """The query parameters of a route.
+
+    Attributes:
+        readings: How each there is is read, by its name.
+        members: What the contract calls it, where that is not its name.
+        between: What is wrong between parameters that are right by themselves; given the contract's members.
+    """
+
+    readings: Mapping[str, Reading]
+    members: Mapping[str, str] = field(default_factory=dict)
+    between: Callable[[Members], list[FieldError]] = _nothing_wrong
+
+    def member(self, name: str) -> str:
+        """What the contract calls a parameter."""
+        return self.members.get(name, name)
+
+
+NO_PARAMETERS = Parameters({})
 
 
 def boolean(text: str) -> bool:
@@ -67,6 +97,10 @@ def verbatim(text: str) -> str:
     return text
 
 
+PAGED: Mapping[str, Reading] = {"page": whole_up_to(DEPTH_MAX), "limit": whole_up_to(LIMIT_MAX)}
+"""The parameters of every list."""
+
+
 def refuse_parameters(request: HttpRequest) -> None:
     """Check a request whose route has no query parameters.
 
@@ -74,28 +108,32 @@ def refuse_parameters(request: HttpRequest) -> None:
         Problem: `invalid_parameter`; it has some.
     """
     if query := request.scope["query_string"]:
-        _, errors = _split(query, known=())
+        _, errors = _split(query, NO_PARAMETERS.readings)
         if errors:
             raise _wrong(errors)
 
 
-def query_of(request: HttpRequest, contract: type[Q], readings: Mapping[str, Reading]) -> Q:
+def query_of(
+    request: HttpRequest, contract: type[Q], parameters: Parameters, addressing: Members = _NOBODY
+) -> Q:
     """The query that the parameters of a request make; those that are absent keep the contract's default.
 
-    readings: of every parameter there is, by name, which is also the member's.
+    addressing: The members that the path gives.
 
     Raises:
         Problem: `invalid_parameter` with everything that is wrong: unknown, repeated, unreadable, or against
-            the contract's rules.
+            the rules of the contract and between parameters.
     """
-    given, errors = _split(request.scope["query_string"], readings)
-    members: dict[str, object] = {}
+    given, errors = _split(request.scope["query_string"], parameters.readings)
+    members = dict(addressing)
     for name, text in given.items():
         try:
-            members[name] = readings[name](_sent_as_utf_8(text))
+            value = parameters.readings[name](_sent_as_utf_8(text))
         except Unreadable as reason:
             errors.append(FieldError(reason.code, reason.detail, parameter=name))
-    members = {name: value for name, value in members.items() if value is not None}
+        else:
+            members |= {} if value is None else {parameters.member(name): value}
+    errors += parameters.between(members)
     if not errors:
         with suppress(ValidationError):
             return contract.model_validate(members, strict=True)
@@ -131,7 +169,7 @@ def _sent_as_utf_8(text: str) -> str:
     return text
 
 
-def _against(contract: type[Query[Any]], members: Mapping[str, object]) -> list[FieldError]:
+def _against(contract: type[Query[Any]], members: Members) -> list[FieldError]:
     try:
         contract.model_validate(members, strict=True)
     except ValidationError as failure:

@@ -52,6 +52,11 @@ def detail(answer: Answer[A], known: frozenset[bytes]) -> Reply:
     return json_reply(200, _data(answer), headers)
 
 
+def shown(answer: Answer[A]) -> Reply:
+    """An entity in full that has no version."""
+    return json_reply(200, _data(answer), [_KEPT_BY_THE_CLIENT_ALONE])
+
+
 def page(answer: Answer[A]) -> Reply:
     """A page of a list; the answer is the whole body, `data` and `meta`."""
     return json_reply(200, answer.body, [_KEPT_BY_THE_CLIENT_ALONE])
@@ -59,10 +64,12 @@ def page(answer: Answer[A]) -> Reply:
 
 def created(answer: Answer[A], location: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> Reply:
     """201 for an entity that is now at the path `location`; says where the answer is a kept one."""
-    told = [(b"location", location.encode("ascii")), *headers]
-    if "replayed" in answer.facts:
-        told.append((b"idempotency-replayed", b"true"))
-    return json_reply(201, _data(answer), told)
+    return json_reply(201, _data(answer), [(b"location", location.encode("ascii")), *headers, *_mark(answer)])
+
+
+def done(answer: Answer[A], headers: Iterable[tuple[bytes, bytes]] = ()) -> Reply:
+    """200 for what was done and made nothing new; says where the answer is a kept one."""
+    return json_reply(200, _data(answer), [*headers, *_mark(answer)])
 
 
 def changed(answer: Answer[A], headers: Iterable[tuple[bytes, bytes]] = ()) -> Reply:
@@ -75,12 +82,22 @@ def minimal(answer: Answer[A]) -> Reply:
     kept = {"id", "updated_at", *answer.facts.get("changed", "").split(",")}
     members = [text for name, text in _written_members(answer.body.decode()) if name in kept]
     body = f'{{"data":{{{",".join(members)}}}}}'
-    return json_reply(200, body.encode(), [tag_of(answer), (b"preference-applied", b"return=minimal")])
+    return json_reply(200, body.encode(), [tag_of(answer), *applied([b"return=minimal"])])
+
+
+def applied(preferences: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
+    """The header that tells which preferences were honoured, where any was."""
+    told = b", ".join(preferences)
+    return [(b"preference-applied", told)] if told else []
 
 
 def tag_of(answer: Answer[A]) -> tuple[bytes, bytes]:
     """The ETag header of an answer that has a version."""
     return (b"etag", entity_tag(answer.facts["version"]))
+
+
+def _mark(answer: Answer[A]) -> list[tuple[bytes, bytes]]:
+    return [(b"idempotency-replayed", b"true")] if "replayed" in answer.facts else []
 
 
 def _written_members(body: str) -> Iterable[tuple[str, str]]:

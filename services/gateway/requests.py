@@ -12,7 +12,7 @@ from services.gateway.media_types import accepts_json
 from services.gateway.problems import Problem
 from services.gateway.settings import GatewaySettings
 from shared.ids import derived_uuid, new_message_id
-from shared.messaging import Answer, Request, Value
+from shared.messaging import Answer, Command, Request, Value
 from shared.rpc import Asking, Rpc
 
 HttpRequest = litestar.Request[Any, Any, State]  # user and auth, which Litestar leaves open, are not used
@@ -70,20 +70,34 @@ def idempotency_key(lines: list[bytes]) -> str | None:
     return value.decode("ascii")
 
 
-async def relay(request: HttpRequest, message: Request[A], message_id: str | None = None) -> Answer[A]:
+async def relay(
+    request: HttpRequest, message: Request[A], message_id: str | None = None, wait_s: float | None = None
+) -> Answer[A]:
     """Ask a service on behalf of a request and give its finished answer.
 
     message_id: the envelope's id; None makes a new one, as for a query.
+    wait_s: how long the answer is waited for; None for as long as usual.
     Raises what `Rpc.relay` raises.
     """
-    state = request.app.state
-    rpc: Rpc = state.rpc
-    settings: GatewaySettings = state.settings
-    asking = Asking(
+    rpc: Rpc = request.app.state.rpc
+    return await rpc.relay(message, _asking(request, message_id, wait_s))
+
+
+async def hand_over(request: HttpRequest, message: Command[Any], message_id: str) -> None:
+    """Give a command to its service on behalf of a request, to be carried out whenever it can be.
+
+    Raises what `Rpc.hand_over` raises.
+    """
+    rpc: Rpc = request.app.state.rpc
+    await rpc.hand_over(message, _asking(request, message_id))
+
+
+def _asking(request: HttpRequest, message_id: str | None, wait_s: float | None = None) -> Asking:
+    settings: GatewaySettings = request.app.state.settings
+    return Asking(
         request_id=request.scope["state"]["request_id"],
         caller=ANONYMOUS,
-        deadline_s=settings.deadline_s,
+        deadline_s=settings.deadline_s if wait_s is None else wait_s,
         traceparent=traceparent_of(request.scope),
         message_id=message_id,
     )
-    return await rpc.relay(message, asking)

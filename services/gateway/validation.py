@@ -20,7 +20,7 @@ Members = Mapping[str, object]
 Addressing = dict[str, Any]
 """The members of a command that path and headers give: texts, and a list of numbers."""
 
-ADDRESSING = frozenset({"customer_id", "contact_id", "expected_versions"})
+ADDRESSING = frozenset({"customer_id", "contact_id", "check_id", "expected_versions"})
 ADDRESSES = ("billing_address", "shipping_address")
 _HOLDS_EVERYWHERE = "-"  # satisfies the rule of every address member but country
 

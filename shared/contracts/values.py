@@ -7,6 +7,7 @@ topics (`model_validate_json`), JSON *numbers* in HTTP bodies (`model_validate` 
 
 import re
 import unicodedata
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache, lru_cache
 from typing import Annotated, Any, Literal, Self
@@ -31,6 +32,8 @@ from shared.messaging import Value
 
 CENT = Decimal("0.01")
 CREDIT_LIMIT_MAX = Decimal("9999999999.99")
+AMOUNT_MAX = Decimal("999999999999.99")
+UNIT_PRICE_MAX = Decimal("9999999.9999")
 CONTACTS_MAX = 50
 
 # ISO 4217 codes an account cannot be kept in: more than two minor digits, or no currency at all (metals,
@@ -72,6 +75,7 @@ _WEBSITE = re.compile(
 )
 _SHIPPING = re.compile(r"[A-Z][A-Z0-9_]{1,49}")
 _RFC_3339 = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})", re.ASCII)
+_RFC_3339_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _DECIMAL_TEXT = re.compile(r"-?(?:0|[1-9]\d{0,15})(?:\.\d{1,4})?")
 
 
@@ -193,25 +197,32 @@ def _hundredths(value: Decimal) -> Decimal:
     return value.quantize(CENT) + 0  # + 0 turns -0.00 into 0.00
 
 
-def _between(low: Decimal, high: Decimal) -> BeforeValidator:
+def _ten_thousandths(value: Decimal) -> Decimal:
+    return value + 0  # no decimal on a topic has more than four
+
+
+def _between(low: Decimal, high: Decimal, decimals: int = 2) -> BeforeValidator:
+    rounded = _hundredths if decimals == 2 else _ten_thousandths
+
     def check(value: Any, info: ValidationInfo) -> Decimal:
         number = _decimal(value, info)
         if not low <= number <= high:
             raise PydanticCustomError(
                 "out_of_range", "must be between {low} and {high}", {"low": str(low), "high": str(high)}
             )
-        return _hundredths(number)
+        return rounded(number)
 
     return BeforeValidator(check)
 
 
-def _decimal_schema(low: str, high: str) -> WithJsonSchema:
+def _decimal_schema(low: str, high: str, decimals: int = 2) -> WithJsonSchema:
+    sign = "-?" if low.startswith("-") else ""
     return WithJsonSchema(
         {
             "type": "string",
             "format": "decimal",
-            "pattern": r"^\d+(\.\d{1,2})?$",
-            "description": f"Decimal, at most 2 decimals, {low} to {high}.",
+            "pattern": rf"^{sign}\d+(\.\d{{1,{decimals}}})?$",
+            "description": f"Decimal, at most {decimals} decimals, {low} to {high}.",
             "x-minimum": low,
             "x-maximum": high,
         }
@@ -222,6 +233,21 @@ CreditLimit = Annotated[
     Decimal, _between(Decimal(0), CREDIT_LIMIT_MAX), _decimal_schema("0.00", str(CREDIT_LIMIT_MAX))
 ]
 DiscountRate = Annotated[Decimal, _between(Decimal(0), Decimal(100)), _decimal_schema("0.00", "100.00")]
+PositiveAmount = Annotated[Decimal, _between(CENT, AMOUNT_MAX), _decimal_schema("0.01", str(AMOUNT_MAX))]
+"""Money that changes hands, in the currency beside it."""
+Amount = Annotated[Decimal, _between(Decimal(0), AMOUNT_MAX), _decimal_schema("0.00", str(AMOUNT_MAX))]
+"""Money, nothing included, in the currency beside it."""
+Balance = Annotated[
+    Decimal,
+    _between(-AMOUNT_MAX * 100, AMOUNT_MAX * 100),
+    _decimal_schema("-99999999999999.00", "99999999999999.00"),
+]
+"""A sum of money, which may be negative, in the currency beside it."""
+UnitPrice = Annotated[
+    Decimal,
+    _between(Decimal(0), UNIT_PRICE_MAX, decimals=4),
+    _decimal_schema("0.00", str(UNIT_PRICE_MAX), decimals=4),
+]
 
 NumberInAnswer = Annotated[Decimal, WithJsonSchema({"type": "number"})]
 """A decimal in an answer, which is shaped for HTTP: a JSON number."""
@@ -236,8 +262,20 @@ def _instant(value: Any, info: ValidationInfo) -> Any:
     return value
 
 
+def _day(value: Any, info: ValidationInfo) -> Any:
+    if info.mode != "json":
+        return value
+    if isinstance(value, str) and _RFC_3339_DATE.fullmatch(value):
+        return value
+    if isinstance(value, str) and _RFC_3339.fullmatch(value):
+        return datetime.fromisoformat(value).astimezone(UTC).date()
+    raise PydanticCustomError("invalid_date", "must be an RFC 3339 date, or a date-time with an offset")
+
+
 Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
 """A point in time: on topics RFC 3339 with an offset, such as 2024-01-15T00:00:00Z."""
+Day = Annotated[date, BeforeValidator(_day), _shown(format="date")]
+"""A calendar day in UTC: 2024-01-15; a date-time with an offset is the day on which it falls there."""
 
 
 # Codes
@@ -289,9 +327,18 @@ def _without_default(schema: dict[str, Any]) -> None:
 
 CUSTOMER_ID = r"cust_[A-Za-z0-9]{1,64}"
 CONTACT_ID = r"cont_[A-Za-z0-9]{1,64}"
+ORDER_ID = r"so_[A-Za-z0-9]{1,64}"
+INVOICE_ID = r"inv_[A-Za-z0-9]{1,64}"
+CHECK_ID = r"chk_[A-Za-z0-9]{1,64}"
+ORDER_NUMBER = r"SO-\d{4}-\d{3,9}"
 
 CustomerId = Annotated[str, Field(pattern=f"^{CUSTOMER_ID}$")]
 ContactId = Annotated[str, Field(pattern=f"^{CONTACT_ID}$")]
+OrderId = Annotated[str, Field(pattern=f"^{ORDER_ID}$")]
+InvoiceId = Annotated[str, Field(pattern=f"^{INVOICE_ID}$")]
+CheckId = Annotated[str, Field(pattern=f"^{CHECK_ID}$")]
+OrderNumber = Annotated[str, Field(pattern=f"^{ORDER_NUMBER}$")]
+Reason = Annotated[str, Field(min_length=1, max_length=500), BeforeValidator(_clean)]
 ForeignId = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,100}$")]
 """An id another system gave: visible ASCII."""
 

@@ -15,7 +15,8 @@ CONTAINERS: dict[str, dict[str, Any]] = COMPOSITION["services"]
 STAYS = {name for name, told in CONTAINERS.items() if "healthcheck" in told}
 JOBS = {name for name, told in CONTAINERS.items() if str(told.get("restart")).startswith("on-failure")}
 DOCKERFILE = (PROJECT / "Dockerfile").read_text()
-CHANGES_OWNERS = {"customers-secrets"}  # writes into volumes, which belong to root when they are new
+# they write into volumes, which belong to root when they are new
+CHANGES_OWNERS = {f"{service}-secrets" for service in SERVICES}
 
 
 def depends_on(name: str, condition: str) -> set[str]:
@@ -89,10 +90,17 @@ def test_a_password_is_known_to_those_who_need_it_alone(service: str) -> None:
     assert knows == {
         f"{service}-db-admin": makers | {f"{service}-db"},
         f"{service}-db-owner": makers | {f"{service}-migrations"},
-        f"{service}-db-runtime": makers | {service, "ops"},
+        f"{service}-db-runtime": makers | {service},
     }
     for name in set(CONTAINERS) - {f"{service}-secrets"}:
         assert all(where.endswith(":ro") for volume, where in mounted(name).items() if volume in knows)
+
+
+def test_the_command_line_alone_is_given_the_roles_of_all_services() -> None:
+    knows = {name for name in CONTAINERS if "ops-secrets" in mounted(name)}
+
+    assert knows == {"ops"} | {f"{service}-secrets" for service in SERVICES}
+    assert mounted("ops") == {"ops-secrets": "/run/secrets:ro"}
 
 
 def test_no_secret_stands_in_the_composition_or_in_an_image() -> None:

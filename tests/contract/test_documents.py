@@ -11,13 +11,17 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from ops.documents.headers import MEANINGS, OF_DEAD_LETTERS
+from ops.documents.life_of_an_order import LIFE_OF_AN_ORDER
 from ops.documents.writing import DOCUMENTS, FOLDER, write_all
 from services.gateway.app import create_app
 from services.gateway.openapi import OPERATIONS
 from services.gateway.problems import KINDS
 from services.gateway.settings import GatewaySettings
 from shared.contracts import MESSAGES, TOPICS
-from shared.contracts.customers.requests import DEPTH_MAX, SEARCH_DEPTH_MAX, Patch
+from shared.contracts.credit.topics import RECEIVABLE_COMMANDS as RECEIVABLES
+from shared.contracts.customers.requests import SEARCH_DEPTH_MAX, Patch
+from shared.contracts.orders.topics import COMMANDS as ORDERS
+from shared.contracts.pages import DEPTH_MAX
 from shared.dead_letters import dead_letter
 from shared.inbox import KEPT_FOR
 from shared.kafka import dead_letter_topic
@@ -37,6 +41,7 @@ CODE = re.compile(r"`([^`\n]+)`")
 FENCE = re.compile(r"```.*?```", re.DOTALL)
 PATH = re.compile(r"[\w.-]+(?:/[\w.*-]+)+/?")
 MESSAGES_DOCUMENT = FOLDER / "messages.md"
+VERSIONED = re.compile(r"[a-z_]+(?:\.[a-z_]+)+\.v\d+(?:\.[a-z.-]+)?")
 MAKE = re.compile(r"\bmake ([a-z][a-z0-9-]*)")
 TARGET = re.compile(r"^([a-z][a-z0-9-]*):", re.MULTILINE)
 OF_ONE_MACHINE = re.compile(r"(?<![\w.-])/(?:work|root|home/[a-z]\w*|Users/\w+)\b(?!\))")
@@ -345,13 +350,27 @@ def test_every_request_is_received_and_names_its_reply() -> None:
     assert received == {name for name, operation in operations.items() if "reply" in operation}
 
 
-@pytest.mark.parametrize("wire_type", MESSAGES)
-def test_an_example_of_a_message_is_as_its_schema_says(wire_type: str) -> None:
+@pytest.mark.parametrize("name", MESSAGES)
+def test_an_example_of_a_message_is_as_its_schema_says(name: str) -> None:
     document = published.asyncapi()
-    (example,) = document.content["components"]["messages"][wire_type]["examples"]
+    (example,) = document.content["components"]["messages"][name]["examples"]
 
     for part in ("headers", "payload"):
-        assert document.faults(example[part], "components", "messages", wire_type, part) == []
+        assert document.faults(example[part], "components", "messages", name, part) == []
+
+
+def test_every_message_and_topic_that_the_messages_document_names_is_one() -> None:
+    codes = CODE.findall(FENCE.sub("", MESSAGES_DOCUMENT.read_text()))
+    named = {code for code in codes if VERSIONED.fullmatch(code)}
+    channels = published.asyncapi().content["channels"].keys()
+
+    assert named - channels - {message.type for message in MESSAGES.values()} == set()
+
+
+def test_every_command_that_other_systems_give_has_its_place_in_the_life_of_an_order() -> None:
+    given = {message.type for message in MESSAGES.values() if message.topic in (ORDERS, RECEIVABLES)}
+
+    assert given - set(CODE.findall(LIFE_OF_AN_ORDER)) == set()
 
 
 def test_every_class_that_the_messages_document_names_has_its_chapter() -> None:
@@ -370,26 +389,26 @@ def test_no_chapter_denies_a_null_that_its_table_allows() -> None:
 def defaults() -> list[tuple[str, str, str]]:
     schemas = published.asyncapi().content["components"]["schemas"]
     return [
-        (wire_type, name, json.dumps(member["default"]))
-        for wire_type, message in MESSAGES.items()
+        (title, name, json.dumps(member["default"]))
+        for title, message in MESSAGES.items()
         for name, member in schemas[message.__name__]["properties"].items()
         if "default" in member
     ]
 
 
-@pytest.mark.parametrize(("wire_type", "member", "default"), defaults())
-def test_a_default_stands_beside_its_member(wire_type: str, member: str, default: str) -> None:
-    chapter = MESSAGES_DOCUMENT.read_text().partition(f"\n### {wire_type}\n")[2].partition("\n### ")[0]
+@pytest.mark.parametrize(("title", "member", "default"), defaults())
+def test_a_default_stands_beside_its_member(title: str, member: str, default: str) -> None:
+    chapter = MESSAGES_DOCUMENT.read_text().partition(f"\n### {title}\n")[2].partition("\n### ")[0]
     (row,) = [line for line in chapter.splitlines() if line.startswith(f"| `{member}` |")]
 
     assert f"Default: `{default}`." in row
 
 
 def test_a_member_that_may_be_left_out_tells_its_default_unless_null_says_the_same() -> None:
-    told = {(wire_type, member) for wire_type, member, _ in defaults()}
+    told = {(title, member) for title, member, _ in defaults()}
     optional = {
-        (wire_type, name)
-        for wire_type, message in MESSAGES.items()
+        (title, name)
+        for title, message in MESSAGES.items()
         if not issubclass(message, Patch)
         for name, member in message.model_fields.items()
         if not member.is_required() and member.get_default(call_default_factory=True) is not None
@@ -448,7 +467,8 @@ def test_a_record_that_is_otherwise_is_found(record: Published) -> None:
 
 def test_every_header_that_is_written_is_described() -> None:
     now, record = datetime.now(UTC), a_created_record()
-    envelope = Envelope(**dict.fromkeys(Envelope._fields, "1") | {"sequence": 1, "expires_at": now})
+    numbers_and_instants = {"sequence": 1, "expires_at": now, "waiting_since": now}
+    envelope = Envelope(**dict.fromkeys(Envelope._fields, "1") | numbers_and_instants)
     letter = dead_letter(record, "customers", ValueError(), 1, now)
 
     assert {name for name, _ in write_headers(envelope)} <= MEANINGS.keys()

@@ -8,8 +8,8 @@ looked at.
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -18,36 +18,34 @@ from aiokafka.partitioner import murmur2
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.consumer import Consumer, Handlers
+from shared.consumer import Consumer
 from shared.errors import DeadlineExceeded, granted
+from shared.handlers import Service
 from shared.ids import new_message_id
 from shared.kafka import PARTITIONS
 from shared.messaging import (
     GATEWAY_REPLIES,
     SERVICES_REPLIES,
     Answer,
+    Command,
     Envelope,
     Headers,
+    Query,
     Request,
+    Topic,
     Value,
     answer_type,
     timestamp,
     write_headers,
 )
 from shared.outbox import Outgoing, outbox
+from shared.owners import Owners
 from shared.queries import Queries
 from shared.rpc import Asking
+from shared.timers import Timers
 from tests.support.kafka import Published
 
 A = TypeVar("A", bound=Value)
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """A service in process: what it handles, and its database."""
-
-    handlers: Handlers
-    engine: AsyncEngine
 
 
 class Bus:
@@ -62,13 +60,15 @@ class Bus:
         self._waiting: dict[str, asyncio.Future[Answer[Any]]] = {}
         self._relaying = asyncio.Lock()
         self._services = services
-        self._consumers: dict[str, list[Consumer]] = {}
+        self._consumers: dict[str, list[tuple[str, Consumer]]] = {}
+        self._held: dict[tuple[str, str], list[Published]] = {}
         self._queries: dict[str, Queries] = {}
         for service in services:
-            consumer = Consumer(service.handlers, service.engine, self)
-            queries = Queries(service.handlers, service.engine, self)
+            owners = Owners(service, self, self.wake_relay)
+            consumer = Consumer(service, self, owners)
+            queries = Queries(service, self, owners)
             for topic in service.handlers.topics("commands", "events", "state"):
-                self._consumers.setdefault(topic, []).append(consumer)
+                self._consumers.setdefault(topic, []).append((service.name, consumer))
             for topic in service.handlers.topics("queries"):
                 self._queries[topic] = queries
 
@@ -86,14 +86,21 @@ class Bus:
         headers = write_headers(_envelope(request, asking, ask_id))
         try:
             async with asyncio.timeout(asking.deadline_s):
-                key = request.record_key
-                await self.publish(request.topic.name, key, request.to_json(), headers)
+                asked = Outgoing(request.topic.name, request.record_key, request.to_json(), headers)
+                await self._deliver(asked)
+                if not isinstance(request, Query):  # a service that asks does so while a relay is at work
+                    await self._relay_all()
                 answer: Answer[A] = await answered
         except TimeoutError:
-            raise DeadlineExceeded(request.type) from None
+            raise DeadlineExceeded(request.type, is_acknowledged=True) from None
         finally:
             del self._waiting[ask_id]
         return granted(answer)
+
+    async def hand_over(self, request: Command[Any], asking: Asking) -> None:
+        """Publish it; its answer is one that nobody waits for."""
+        headers = write_headers(_envelope(request, asking, ask_id=uuid4().hex))
+        await self.publish(request.topic.name, request.record_key, request.to_json(), headers)
 
     def faults(self) -> list[str]:
         """None: it is always there."""
@@ -108,8 +115,11 @@ class Bus:
 
     async def _deliver(self, outgoing: Outgoing) -> None:
         record = self._appended(outgoing)
-        for consumer in self._consumers.get(record.topic, ()):
-            await consumer.handle(record)
+        for name, consumer in self._consumers.get(record.topic, ()):
+            if (record.topic, name) in self._held:
+                self._held[record.topic, name].append(record)
+            else:
+                await consumer.handle(record)
         if queries := self._queries.get(record.topic):
             await queries.take([record])
             await queries.finish()
@@ -129,6 +139,28 @@ class Bus:
             while rows := [row for service in self._services for row in await _taken(service.engine)]:
                 for row in rows:
                     await self._deliver(row)
+
+    # Time
+
+    async def pass_time(self, now: datetime) -> None:
+        """Run whatever services do as time passes, as of `now`, with all that follows from it."""
+        for service in self._services:
+            timers = Timers(service, _everything_is_read, self.wake_relay)
+            for timed in service.handlers.timed:
+                await timers.run_all_due(timed, now)
+        await self._relay_all()
+
+    @asynccontextmanager
+    async def holding(self, topic: str, service: str) -> AsyncIterator[None]:
+        """Within the block a service gets nothing of a topic; afterwards everything it missed."""
+        held = self._held[topic, service] = []
+        yield
+        del self._held[topic, service]
+        consumers = [consumer for name, consumer in self._consumers[topic] if name == service]
+        for record in held:
+            for consumer in consumers:
+                await consumer.handle(record)
+        await self._relay_all()
 
     # Outlets, where the runtime puts what a message leads to
 
@@ -150,6 +182,10 @@ class Bus:
         """Whoever published the record relays once it is handled."""
 
 
+async def _everything_is_read(topics: Collection[Topic]) -> bool:
+    return True
+
+
 async def _taken(engine: AsyncEngine) -> list[Outgoing]:
     async with engine.begin() as db:
         rows = (await db.execute(select(outbox).order_by(outbox.c.id))).all()
@@ -167,6 +203,7 @@ async def _taken(engine: AsyncEngine) -> list[Outgoing]:
 
 def _envelope(request: Request[Any], asking: Asking, ask_id: str) -> Envelope:
     now = datetime.now(UTC)
+    expires = not isinstance(request, Command) or request.expires
     return Envelope(
         id=asking.message_id or new_message_id(),
         source="/customers-api/gateway",
@@ -176,7 +213,7 @@ def _envelope(request: Request[Any], asking: Asking, ask_id: str) -> Envelope:
         partition_key=request.partition_key,
         correlation_id=asking.request_id,
         traceparent=asking.traceparent,
-        expires_at=now + timedelta(seconds=asking.deadline_s),
+        expires_at=now + timedelta(seconds=asking.deadline_s) if expires else None,
         reply_to=GATEWAY_REPLIES.name,
         reply_partition=0,
         ask_id=ask_id,

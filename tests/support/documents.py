@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import httpx
@@ -49,11 +50,13 @@ class Document:
         ]
 
 
+@cache
 def asyncapi() -> Document:
-    """docs/asyncapi.yaml."""
+    """docs/asyncapi.yaml; reading it takes seconds, so it is read once."""
     return Document(yaml.safe_load(ASYNCAPI.read_text()))
 
 
+@cache
 def openapi() -> Document:
     """docs/openapi.json; numbers with a fraction are Decimals, as those of `exactly`."""
     return Document(exactly(OPENAPI.read_text()))
@@ -66,9 +69,9 @@ def exactly(text: str | bytes) -> Any:
 
 def faults_of_record(document: Document, record: Published) -> list[str]:
     """What is not so with a record as docs/asyncapi.yaml says."""
-    name = _message_of(record)
-    if name not in document.content["channels"].get(record.topic, {}).get("messages", {}):
-        return [f"{record.topic} has no {name}"]
+    name = _message_of(document, record)
+    if name is None:
+        return [f"{record.topic} has no {record.header.get('ce_type')}"]
     message = ("components", "messages", name)
     key = None if record.key is None else record.key.decode()
     found = document.faults(record.header, *message, "headers")
@@ -77,10 +80,17 @@ def faults_of_record(document: Document, record: Published) -> list[str]:
     return [f"{name}: {fault}" for fault in found + document.faults(record.json, *message, "payload")]
 
 
-def _message_of(record: Published) -> str:
+def _message_of(document: Document, record: Published) -> str | None:
+    """Under which name the record's topic has it."""
     if record.topic.endswith(".dlq"):
         return "dead_letter"
-    return record.header["ce_type"] + (".tombstone" if record.value is None else "")
+    here = document.content["channels"].get(record.topic, {}).get("messages", {})
+    messages = document.content["components"]["messages"]
+    for name in here:
+        is_tombstone = name.endswith(".tombstone")
+        if messages[name]["name"] == record.header["ce_type"] and is_tombstone == (record.value is None):
+            return str(name)
+    return None
 
 
 def faults_of_response(document: Document, response: httpx.Response) -> list[str]:

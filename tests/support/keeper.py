@@ -22,6 +22,7 @@ import psutil
 
 from ops.ports import HOST
 from ops.servers import kafka, postgres
+from ops.settings import SERVICES
 from ops.state import StateFolder
 from tests.support import containers
 from tests.support.containers import NoContainer
@@ -42,7 +43,7 @@ async def _postgres(folder: Path) -> AsyncIterator[Kept]:
     with suppress(NoContainer), containers.postgres() as url:
         yield Kept(url, "in a container")
         return
-    async with postgres(folder) as server:
+    async with postgres(folder, is_durable=False) as server:
         password = json.loads(StateFolder(folder).secrets.read_bytes())["postgres"]
         yield Kept(f"postgresql://postgres:{password}@{HOST}:{server.port}/postgres", EMBEDDED)
 
@@ -59,11 +60,11 @@ async def _kafka(folder: Path) -> AsyncIterator[Kept]:
 @asynccontextmanager
 async def _stack(folder: Path) -> AsyncIterator[Kept]:
     from tests.support import servers, system  # slow to import, and the others need none of it
-    from tests.support.postgres import fresh_database
+    from tests.support.postgres import fresh_databases
 
     async with (
-        fresh_database(servers.postgres_url(), "customers") as database,
-        system.a_stack(folder, servers.kafka_bootstrap_servers(), database) as stack,
+        fresh_databases(servers.postgres_url(), SERVICES) as databases,
+        system.a_stack(folder, servers.kafka_bootstrap_servers(), databases) as stack,
     ):
         yield Kept(stack.gateway_url, "processes")
 

@@ -6,8 +6,9 @@ template is named by what the migrations say, so that a server which outlives th
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Collection
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit, urlunsplit
 from uuid import uuid4
@@ -19,6 +20,7 @@ from shared.database import migrate
 from tests.support.servers import PROJECT
 
 _made: dict[tuple[str, str], str] = {}
+_migrating = threading.Lock()  # Alembic does one thing at a time in a process
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,16 @@ async def fresh_database(superuser_url: str, service: str) -> AsyncIterator[Data
         await _executed(server, f'drop database "{name}" with (force)')
 
 
+@asynccontextmanager
+async def fresh_databases(
+    superuser_url: str, services: Collection[str]
+) -> AsyncIterator[dict[str, Database]]:
+    """One of each service, by its name, made at the same time; dropped afterwards."""
+    async with AsyncExitStack() as stack:
+        entered = (stack.enter_async_context(fresh_database(superuser_url, service)) for service in services)
+        yield dict(zip(services, await asyncio.gather(*entered), strict=True))
+
+
 async def _template(superuser_url: str, service: str) -> str:
     if (superuser_url, service) not in _made:
         _made[superuser_url, service] = await _make_template(superuser_url, service)
@@ -60,17 +72,21 @@ async def _make_template(superuser_url: str, service: str) -> str:
     server = _superuser(superuser_url)
     db = await server.connect()
     try:
-        await db.execute("select pg_advisory_lock(hashtext('test-templates'))")
+        await db.execute("select pg_advisory_lock(hashtext($1))", f"test-template {service}")
         if not await db.fetchval("select datistemplate from pg_database where datname = $1", name):
             await db.execute(f'drop database if exists "{name}" with (force)')
             passwords = (_password(superuser_url, name), _password(superuser_url, f"{name}_owner"))
             await databases.create_database(server, name, passwords)
-            migrations = PROJECT / "services" / service / "migrations"
-            await asyncio.to_thread(migrate, _database(superuser_url, name, roles=name).owner, migrations)
+            await asyncio.to_thread(_migrate, service, _database(superuser_url, name, roles=name))
             await db.execute(f'alter database "{name}" with is_template true allow_connections false')
     finally:
         await db.close()
     return name
+
+
+def _migrate(service: str, database: Database) -> None:
+    with _migrating:
+        migrate(database.owner, PROJECT / "services" / service / "migrations")
 
 
 def _digest(service: str) -> str:

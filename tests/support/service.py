@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from shared.application import new_application
-from shared.consumer import Handlers
+from shared.handlers import Handlers
 from shared.settings import ServiceSettings
 from tests.support.postgres import Database
 

@@ -3,7 +3,7 @@
 The same tests run against both. What a test may expect of one and not of the other stands in `Features`.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ops.local import LocalStack
 from ops.settings import DatabaseUrls, Settings
-from services.customers.handlers import handlers as customers
-from services.gateway.app import create_app
-from services.gateway.settings import GatewaySettings
+from shared.handlers import Service
 from shared.messaging import Headers
 from tests.support import kafka
-from tests.support.bus import Bus, Service
+from tests.support.bus import Bus
 from tests.support.kafka import Published
 from tests.support.postgres import Database
 
@@ -93,15 +91,33 @@ class Composed:
 
 
 @asynccontextmanager
-async def in_process(customers_engine: AsyncEngine) -> AsyncIterator[InProcess]:
-    """The system without processes; the engine is that of a fresh database."""
-    bus = Bus([Service(customers, customers_engine)])
+async def in_process(engines: Mapping[str, AsyncEngine]) -> AsyncIterator[InProcess]:
+    """The system without processes; engines: of a fresh database for each service, by its name."""
+    # here: who needs less than the whole system does not wait for all of its modules
+    from services.gateway.app import create_app
+    from services.gateway.settings import GatewaySettings
+
+    bus = Bus(_services(engines))
     app = create_app(GatewaySettings(kafka_bootstrap_servers="in-process:0"), rpc=bus)
     transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # Litestar's ASGI types are narrower
     async with httpx.AsyncClient(
         transport=transport, base_url="http://gateway.test", timeout=REQUEST_WITHIN_S
     ) as http:
         yield InProcess(http, bus)
+
+
+def _services(engines: Mapping[str, AsyncEngine]) -> list[Service]:
+    from services.credit.handlers import handlers as credit
+    from services.credit.policy import CreditPolicy
+    from services.customers.handlers import handlers as customers
+    from services.orders.handlers import handlers as orders
+    from services.orders.policy import OrdersPolicy
+
+    return [
+        Service(customers, engines["customers"]),
+        Service(orders, engines["orders"], OrdersPolicy()),
+        Service(credit, engines["credit"], CreditPolicy()),
+    ]
 
 
 @asynccontextmanager
@@ -111,9 +127,12 @@ async def composed(gateway_url: str, kafka_servers: str) -> AsyncIterator[Compos
         yield Composed(http, kafka_servers)
 
 
-def a_stack(folder: Path, kafka_servers: str, customers_database: Database) -> LocalStack:
-    """Services and gateway as processes around servers that run already; `async with` runs them."""
-    urls = DatabaseUrls(runtime=customers_database.runtime, owner=customers_database.owner)
+def a_stack(folder: Path, kafka_servers: str, databases: Mapping[str, Database]) -> LocalStack:
+    """Services and gateway as processes around servers that run already; `async with` runs them.
+
+    databases: one for each service, by its name.
+    """
+    urls = {name: DatabaseUrls(runtime=each.runtime, owner=each.owner) for name, each in databases.items()}
     return LocalStack(
         Settings(
             gateway_port=0,
@@ -121,7 +140,7 @@ def a_stack(folder: Path, kafka_servers: str, customers_database: Database) -> L
             postgres_port=0,
             state_dir=folder,
             kafka_bootstrap_servers=kafka_servers,
-            databases={"customers": urls},
+            databases=urls,
             trains_startup_cache=False,
         )
     )

@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, cast, func, literal_column, select
+from sqlalchemy import ColumnElement, FromClause, Join, Select, cast, func, literal_column, select
 from sqlalchemy.types import Text
 
-_NO_MONEY: ColumnElement[Any] = literal_column("0.00")  # until orders and credit are there to own the figures
+from services.customers.tables import figures
+
+_NO_MONEY: ColumnElement[Any] = literal_column("0.00")
 _NO_ORDERS: ColumnElement[Any] = literal_column("0")
 _UTC: ColumnElement[str] = literal_column("'UTC'")
 _RFC_3339: ColumnElement[str] = literal_column("""'YYYY-MM-DD"T"HH24:MI:SS"Z"'""")
@@ -35,6 +37,16 @@ def as_text(json: ColumnElement[Any]) -> ColumnElement[str]:
     return cast(json, Text)
 
 
+def with_figures(customer: FromClause) -> Join:
+    """The rows of `customer`, each with its row of `figures` where there is one."""
+    return customer.outerjoin(figures, figures.c.customer_id == customer.c.id)
+
+
+def projection() -> ColumnElement[int]:
+    """How often the shown figures of a row of `figures` changed; 0 where there is none."""
+    return func.coalesce(figures.c.p, literal_column("0"))
+
+
 def contacts_of(customer: FromClause, people: FromClause) -> ColumnElement[Any]:
     """The embedded `Contact`s of a row of `customer` out of `people`, oldest first."""
     embedded = select(*(people.c[name] for name in _EMBEDDED))
@@ -52,7 +64,7 @@ def contact_alone(person: FromClause) -> ColumnElement[str]:
 
 
 def in_full(customer: FromClause, people: FromClause) -> ColumnElement[Any]:
-    """The `Customer` of a row of `customer` with its rows of `people`."""
+    """The `Customer` of a row of `with_figures(customer)` with its rows of `people`."""
     c = customer.c
     members = select(
         c.id,
@@ -68,23 +80,23 @@ def in_full(customer: FromClause, people: FromClause) -> ColumnElement[Any]:
         c.payment_terms,
         c.currency,
         c.credit_limit,
-        _NO_MONEY.label("current_balance"),
+        _balance(),
         _rate(c.discount_rate).label("discount_rate"),
         c.preferred_shipping,
         utc(c.customer_since).label("customer_since"),
-        _NO_MONEY.label("lifetime_value"),
-        _NO_ORDERS.label("total_orders"),
+        func.coalesce(figures.c.lifetime_value, _NO_MONEY).label("lifetime_value"),
+        func.coalesce(figures.c.total_orders, _NO_ORDERS).label("total_orders"),
         c.is_active,
         c.notes,
         utc(c.created_at).label("created_at"),
         utc(c.updated_at).label("updated_at"),
         c.external_ref,
     )
-    return as_object(members.correlate(customer))
+    return as_object(members.correlate(customer, figures))
 
 
 def summary(customer: FromClause) -> Select[Any]:
-    """The members of a `CustomerSummary` of each row of `customer`."""
+    """The members of a `CustomerSummary` of each row of `with_figures(customer)`."""
     c = customer.c
     return select(
         c.id,
@@ -97,7 +109,7 @@ def summary(customer: FromClause) -> Select[Any]:
         c.payment_terms,
         c.currency,
         c.credit_limit,
-        _NO_MONEY.label("current_balance"),
+        _balance(),
         utc(c.customer_since).label("customer_since"),
         c.is_active,
         utc(c.created_at).label("created_at"),
@@ -114,6 +126,10 @@ def _alone(people: FromClause) -> Select[Any]:
 def _oldest_first(contacts: Select[Any], customer: FromClause, people: FromClause) -> Select[Any]:
     of_customer = contacts.where(people.c.customer_id == customer.c.id)
     return of_customer.order_by(people.c.position).correlate(customer)
+
+
+def _balance() -> ColumnElement[Any]:
+    return func.coalesce(figures.c.balance, _NO_MONEY).label("current_balance")
 
 
 def _shipping_address(customer: FromClause) -> ColumnElement[Any]:

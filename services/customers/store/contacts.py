@@ -6,14 +6,14 @@ out looks at every row, not at the end. What a CTE gives must be read before the
 
 from typing import Any
 
-from sqlalchemy import CTE, Integer, Text, bindparam, delete, func, literal, select, update
+from sqlalchemy import CTE, Integer, Text, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.customers.contacts import Rearrangement
 from services.customers.store.answers import contact_alone
 from services.customers.store.customers import version_fact
-from services.customers.tables import contacts, customers
+from services.customers.tables import contacts, customers, figures
 from shared.contracts.customers.answers import CustomerContact
 from shared.contracts.values import Contact
 from shared.errors import Refused
@@ -26,6 +26,9 @@ _CUSTOMER, _CONTACT, _OTHER_ONE = (
 _OF_CUSTOMER = contacts.c.customer_id == _CUSTOMER
 _NAMED = _OF_CUSTOMER & (contacts.c.id == _CONTACT)
 _OTHER = _OF_CUSTOMER & (contacts.c.id == _OTHER_ONE)
+_P = func.coalesce(select(figures.c.p).where(figures.c.customer_id == _CUSTOMER).scalar_subquery(), 0).label(
+    "p"
+)
 _NOW = bindparam("now", type_=contacts.c.updated_at.type)
 _MEMBERS = [name for name in Contact.model_fields if name != "id"]
 _GIVEN = {name: bindparam(f"new_{name}", type_=contacts.c[name].type) for name in _MEMBERS}
@@ -71,7 +74,7 @@ def _add_contact() -> Any:
         .returning(contacts)
         .cte("added")
     )
-    return select(contact_alone(added).label("body")).select_from(added).add_cte(_bumped())
+    return select(contact_alone(added).label("body"), _P).select_from(added).add_cte(_bumped())
 
 
 def _update_contact() -> Any:
@@ -83,19 +86,19 @@ def _update_contact() -> Any:
         .returning(contacts)
         .cte("updated")
     )
-    return select(contact_alone(updated).label("body")).select_from(updated).add_cte(_bumped())
+    return select(contact_alone(updated).label("body"), _P).select_from(updated).add_cte(_bumped())
 
 
 def _remove_contact() -> Any:
     gone = delete(contacts).where(_NAMED).returning(contacts.c.id).cte("gone")
     promoted = update(contacts).where(_OTHER, _after(gone)).values(is_primary=True, updated_at=_NOW)
-    return select(literal(1)).add_cte(promoted.cte("promoted"), _bumped())
+    return select(_P).add_cte(promoted.cte("promoted"), _bumped())
 
 
 _ADD_CONTACT = _add_contact()
 _UPDATE_CONTACT = _update_contact()
 _REMOVE_CONTACT = _remove_contact()
-_CONTACT_ALONE = select(contact_alone(contacts).label("body")).where(_NAMED)
+_CONTACT_ALONE = select(contact_alone(contacts).label("body"), _P).where(_NAMED)
 
 
 async def add(db: AsyncConnection, change: Rearrangement) -> Answer[CustomerContact]:
@@ -107,7 +110,7 @@ async def add(db: AsyncConnection, change: Rearrangement) -> Answer[CustomerCont
     added = (await db.execute(_ADD_CONTACT, _row(change))).first()
     if added is None:
         raise Refused("contact_exists", f"there is a contact {change.contact.id} already")
-    return _answer(change, added.body)
+    return _answer(change, added)
 
 
 async def save(db: AsyncConnection, change: Rearrangement) -> Answer[CustomerContact]:
@@ -116,13 +119,13 @@ async def save(db: AsyncConnection, change: Rearrangement) -> Answer[CustomerCon
         updated = await db.execute(_UPDATE_CONTACT, _row(change))
     else:
         updated = await db.execute(_CONTACT_ALONE, _keys(change))
-    return _answer(change, updated.one().body)
+    return _answer(change, updated.one())
 
 
 async def remove(db: AsyncConnection, change: Rearrangement) -> Answer[Done]:
     """Delete a contact."""
-    await db.execute(_REMOVE_CONTACT, {**_keys(change), **_circumstances(change)})
-    return Answer(b"{}", {"version": version_fact(change.customer.version)})
+    removed = (await db.execute(_REMOVE_CONTACT, {**_keys(change), **_circumstances(change)})).one()
+    return Answer(b"{}", {"version": version_fact(change.customer.version, removed.p)})
 
 
 def _row(change: Rearrangement) -> dict[str, Any]:
@@ -139,5 +142,5 @@ def _circumstances(change: Rearrangement) -> dict[str, Any]:
     return {"of_other": change.other_id, "new_version": change.customer.version, "now": now}
 
 
-def _answer(change: Rearrangement, body: str) -> Answer[CustomerContact]:
-    return Answer(body.encode(), {"version": version_fact(change.customer.version)})
+def _answer(change: Rearrangement, row: Any) -> Answer[CustomerContact]:
+    return Answer(row.body.encode(), {"version": version_fact(change.customer.version, row.p)})

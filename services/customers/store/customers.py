@@ -10,6 +10,7 @@ from sqlalchemy import (
     CTE,
     JSON,
     Boolean,
+    FromClause,
     Integer,
     Text,
     bindparam,
@@ -28,8 +29,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.customers.changes import Change, Held, Present, taken
 from services.customers.imports import Import
-from services.customers.store.answers import as_text, contacts_of, in_full
-from services.customers.tables import COUNT_SLOTS, contacts, customer_counts, customers
+from services.customers.store.answers import as_text, contacts_of, in_full, projection, with_figures
+from services.customers.tables import COUNT_SLOTS, contacts, customer_counts, customers, figures
 from shared.contracts.customers.answers import Customer
 from shared.contracts.customers.events import CustomerState
 from shared.errors import Refused
@@ -54,9 +55,23 @@ _MARKER: dict[str, Any] = {
 }
 """What an erasure leaves of the members that tell who somebody is, or that anybody may have written so."""
 
-_CUSTOMERS_IN_FULL = select(
-    customers.c.id, customers.c.version, as_text(in_full(customers, contacts)).label("body")
-).where(customers.c.id == func.any(bindparam("ids", type_=ARRAY(Text))), _THERE)
+_AMONG = customers.c.id == func.any(bindparam("ids", type_=ARRAY(Text)))
+
+
+def _in_full(customer: FromClause, people: FromClause) -> Any:
+    """The answer of each row of `customer`, and what makes its version."""
+    return select(
+        customer.c.id,
+        customer.c.version,
+        projection().label("p"),
+        as_text(in_full(customer, people)).label("body"),
+    ).select_from(with_figures(customer))
+
+
+_CUSTOMERS_IN_FULL = _in_full(customers, contacts).where(_AMONG, _THERE)
+_STATES = select(customers, type_coerce(contacts_of(customers, contacts), JSON).label("contacts")).where(
+    _AMONG, _THERE
+)
 
 
 def _lock_customer() -> Any:
@@ -99,8 +114,7 @@ def _insert_customer() -> Any:
         created.c.updated_at,
     ).select_from(created.join(given, true()))
     added = insert(contacts).from_select(list(contacts.c), rows).returning(contacts).cte("added")
-    body = as_text(in_full(created, added)).label("body")
-    return select(created.c.version, body).add_cte(_counted(created, 1))
+    return _in_full(created, added).add_cte(_counted(created, 1))
 
 
 def _update_customer() -> Any:
@@ -113,8 +127,7 @@ def _update_customer() -> Any:
         .where(counts.slot == _SLOT, active_by != 0)
         .values(active=counts.active + active_by, inactive=counts.inactive - active_by)
     )
-    body = as_text(in_full(updated, contacts)).label("body")
-    return select(updated.c.version, body).add_cte(moved.cte("moved"))
+    return _in_full(updated, contacts).add_cte(moved.cte("moved"))
 
 
 def _erase() -> Any:
@@ -126,8 +139,9 @@ def _erase() -> Any:
         .returning(customers)
         .cte("marked")
     )
-    gone = delete(contacts).where(contacts.c.customer_id == _CUSTOMER)
-    return select(marked.c.id).add_cte(gone.cte("gone"), _counted(marked, -1))
+    gone = delete(contacts).where(contacts.c.customer_id == _CUSTOMER).cte("gone")
+    forgotten = delete(figures).where(figures.c.customer_id == _CUSTOMER).cte("forgotten")
+    return select(marked.c.id).add_cte(gone, forgotten, _counted(marked, -1))
 
 
 _FIXED = {"id", "created_at", "erased_at", "imported_as", "import_digest"}
@@ -148,7 +162,13 @@ _PRESENT = (
 async def customers_in_full(db: AsyncConnection, ids: Sequence[str]) -> dict[str, Answer[Customer]]:
     """Finished answers of the customers that exist, by id; one statement however many they are."""
     rows = await db.execute(_CUSTOMERS_IN_FULL, {"ids": list(ids)})
-    return {row.id: _answer(row.body, row.version) for row in rows}
+    return {row.id: _answer(row) for row in rows}
+
+
+async def states_of(db: AsyncConnection, ids: Sequence[str]) -> dict[str, CustomerState]:
+    """The customers that exist as the state topic has them, by id; one statement however many they are."""
+    rows = await db.execute(_STATES, {"ids": list(ids)})
+    return {row.id: _state(row) for row in rows}
 
 
 async def lock_customer(db: AsyncConnection, customer_id: str) -> Held:
@@ -164,8 +184,7 @@ async def lock_customer(db: AsyncConnection, customer_id: str) -> Held:
         row = (await db.execute(_LOCK_CUSTOMER, {"of_customer": customer_id})).one()
     if row is None or row.erased_at is not None:
         raise _not_found(customer_id)
-    members = {**row._mapping, "customer_id": row.id}
-    return Held(CustomerState.model_validate(members), row.notes)
+    return Held(_state(row), row.notes)
 
 
 async def lock_version(db: AsyncConnection, customer_id: str) -> int | None:
@@ -190,7 +209,7 @@ async def insert_customer(db: AsyncConnection, change: Change) -> Answer[Custome
     inserted = (await db.execute(_INSERT_CUSTOMER, _new_row(change))).first()
     if inserted is None:
         raise taken(await _present(db, change.customer.customer_id, imported_as=None))
-    return _answer(inserted.body, inserted.version)
+    return _answer(inserted)
 
 
 async def insert_import(db: AsyncConnection, wanted: Import) -> Present | None:
@@ -213,8 +232,8 @@ async def save(db: AsyncConnection, change: Change) -> Answer[Customer]:
         (answer,) = (await customers_in_full(db, [customer_id])).values()
         return Answer(answer.body, {**answer.facts, **said})
     keys = {"of_customer": customer_id, "of_slot": _a_slot(), "active_by": change.active_by}
-    updated = (await db.execute(_UPDATE_CUSTOMER, {**_row(change), **keys})).one()
-    return Answer(updated.body.encode(), {"version": version_fact(updated.version), **said})
+    answer = _answer((await db.execute(_UPDATE_CUSTOMER, {**_row(change), **keys})).one())
+    return Answer(answer.body, {**answer.facts, **said})
 
 
 async def erase(db: AsyncConnection, customer_id: str, version: int, now: datetime) -> None:
@@ -223,9 +242,9 @@ async def erase(db: AsyncConnection, customer_id: str, version: int, now: dateti
     await db.execute(_ERASE, {**keys, "new_version": version, "at": now})
 
 
-def version_fact(version: int) -> str:
-    """A version as answers carry it; the figures that others own have none yet."""
-    return f"c{version}-p0"
+def version_fact(version: int, p: int) -> str:
+    """A version as answers carry it: of the customer, and of the figures that others own."""
+    return f"c{version}-p{p}"
 
 
 async def _present(db: AsyncConnection, customer_id: str, imported_as: str | None) -> Present:
@@ -260,8 +279,12 @@ def _a_slot() -> int:
     return random.randrange(COUNT_SLOTS)  # noqa: S311  # spreads writers, hides nothing
 
 
-def _answer(body: str, version: int) -> Answer[Customer]:
-    return Answer(body.encode(), {"version": version_fact(version)})
+def _answer(row: Any) -> Answer[Customer]:
+    return Answer(row.body.encode(), {"version": version_fact(row.version, row.p)})
+
+
+def _state(row: Any) -> CustomerState:
+    return CustomerState.model_validate({**row._mapping, "customer_id": row.id})
 
 
 def _not_found(customer_id: str) -> Refused:

@@ -3,7 +3,15 @@
 from sqlalchemy import JSON, bindparam, case, cast, func, literal_column, null, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.customers.store.answers import as_list, as_object, as_text, contacts_alone, in_full, utc
+from services.customers.store.answers import (
+    as_list,
+    as_object,
+    as_text,
+    contacts_alone,
+    in_full,
+    utc,
+    with_figures,
+)
 from services.customers.tables import contacts, customers, inbox
 from shared.contracts.customers.answers import CustomerExport
 from shared.errors import Refused
@@ -23,15 +31,19 @@ _KEPT_ANSWERS = (
     .limit(KEPT_ANSWERS_MAX)
     .correlate(customers)
 )
-_EXPORT = select(
-    customers.c.id.label("customer_id"),
-    customers.c.version,
-    utc(customers.c.erased_at).label("erased_at"),
-    case((_IS_ERASED, null()), else_=in_full(customers, contacts)).label("customer"),
-    customers.c.external_source,
-    contacts_alone(customers, contacts).label("contacts"),
-    as_list(_KEPT_ANSWERS).label("kept_answers"),
-).where(customers.c.id == bindparam("customer_id"))
+_EXPORT = (
+    select(
+        customers.c.id.label("customer_id"),
+        customers.c.version,
+        utc(customers.c.erased_at).label("erased_at"),
+        case((_IS_ERASED, null()), else_=in_full(customers, contacts)).label("customer"),
+        customers.c.external_source,
+        contacts_alone(customers, contacts).label("contacts"),
+        as_list(_KEPT_ANSWERS).label("kept_answers"),
+    )
+    .select_from(with_figures(customers))
+    .where(customers.c.id == bindparam("customer_id"))
+)
 _EXPORTED = select(as_text(as_object(_EXPORT)).label("body"))
 
 

@@ -26,10 +26,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.customers.store.answers import as_list, as_object, as_text, summary
+from services.customers.store.answers import as_list, as_object, as_text, summary, with_figures
 from services.customers.tables import customer_counts, customers
 from shared.contracts.customers.answers import CustomerPage
-from shared.contracts.customers.requests import COUNTED_MAX, FindCustomers
+from shared.contracts.customers.requests import FindCustomers
+from shared.contracts.pages import COUNTED_MAX
 from shared.messaging import Answer
 
 SearchBy = Literal["index", "order"] | None
@@ -89,7 +90,8 @@ def _page(by_is_active: bool, by_external_ref: bool, search_by: SearchBy) -> Sel
         is_maintained = not by_external_ref and search_by is None
         total = _maintained(by_is_active) if is_maintained else _counted(_counted_rows(conditions).subquery())
     on_page = select(keys).order_by(*_newest_first(keys)).limit(_LIMIT).subquery()
-    items = summary(customers).join(on_page, on_page.c.id == customers.c.id).order_by(*_newest_first(on_page))
+    listed = with_figures(customers).join(on_page, on_page.c.id == customers.c.id)
+    items = summary(customers).select_from(listed).order_by(*_newest_first(on_page))
     read = select(func.count()).select_from(keys).scalar_subquery()
     meta = func.json_strip_nulls(as_object(_meta(total, read)))
     return select(as_text(as_object(select(as_list(items).label("data"), meta.label("meta")))))

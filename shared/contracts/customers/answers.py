@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from shared.contracts.pages import PageMeta
 from shared.contracts.values import Address, Contact, NumberInAnswer, PaymentTerms
 from shared.messaging import Value
 
@@ -63,21 +64,6 @@ class CustomerSummary(Value):
     created_at: datetime
     updated_at: datetime
     external_ref: str | None
-
-
-class PageMeta(Value):
-    """Where a page stands in its list.
-
-    total: how many there are in all; exact where `is_active` alone chooses, else counted up to 10,000.
-    hasMore: whether there is a next page that may be asked for.
-    total_is_capped: true where there are more than `total`, else absent.
-    """
-
-    total: int
-    page: int
-    limit: int
-    hasMore: bool  # noqa: N815  # so it is documented
-    total_is_capped: bool | None = None
 
 
 class CustomerPage(Value):

@@ -1,10 +1,9 @@
 """What customers can be asked, and what it can be told to do. Pure."""
 
 from decimal import Decimal
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import Field, StrictBool, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, StrictBool
 
 from shared.contracts.customers.answers import (
     Customer,
@@ -13,7 +12,9 @@ from shared.contracts.customers.answers import (
     CustomerPage,
     Imported,
 )
+from shared.contracts.customers.events import CustomerState
 from shared.contracts.customers.topics import COMMANDS, QUERIES
+from shared.contracts.pages import DEPTH_MAX, Paged, PageLimit, PageNumber
 from shared.contracts.values import (
     CONTACTS_MAX,
     Address,
@@ -41,10 +42,7 @@ from shared.contracts.values import (
 from shared.ids import derived_id
 from shared.messaging import Command, Done, Query, Value
 
-LIMIT_MAX = 100
-DEPTH_MAX = 1_000_000  # of a list, in items: who needs all customers reads the state topic
 SEARCH_DEPTH_MAX = 10_000
-COUNTED_MAX = 10_000  # of what a search finds; more are not counted
 
 
 class GetCustomer(Query[Customer]):
@@ -57,7 +55,7 @@ class GetCustomer(Query[Customer]):
     customer_id: CustomerId
 
 
-class FindCustomers(Query[CustomerPage]):
+class FindCustomers(Paged, Query[CustomerPage]):
     """Ask for one page of the customers that meet all conditions given.
 
     is_active: None for both. search: part of name or e-mail, whatever its case. external_ref: exactly.
@@ -71,21 +69,26 @@ class FindCustomers(Query[CustomerPage]):
     is_active: StrictBool | None = None
     search: SearchText | None = None
     external_ref: ForeignId | None = None
-    page: Annotated[int, Field(ge=1, le=DEPTH_MAX, strict=True)] = 1
-    limit: Annotated[int, Field(ge=1, le=LIMIT_MAX, strict=True)] = 20
+    page: PageNumber = 1
+    limit: PageLimit = 20
 
     @property
     def depth_max(self) -> int:
         """How far into the list a page may end, in items."""
         return DEPTH_MAX if self.search is None else SEARCH_DEPTH_MAX
 
-    @model_validator(mode="after")
-    def _not_too_deep(self) -> Self:
-        if self.page * self.limit > self.depth_max:
-            raise PydanticCustomError(
-                "out_of_range", "page x limit must be at most {depth_max}", {"depth_max": self.depth_max}
-            )
-        return self
+
+class GetCustomerState(Query[CustomerState]):
+    """Ask for a customer as it is on the state topic: services ask, of one they do not know yet.
+
+    Refused `customer_not_found`; an erased one is not found either.
+    """
+
+    topic = QUERIES
+    type = "customer.get_state.v1"
+    key = "customer_id"
+
+    customer_id: CustomerId
 
 
 class ExportCustomer(Query[CustomerExport]):

@@ -5,13 +5,17 @@ from datetime import timedelta
 from shared.messaging import Rejection, Topic
 
 EVENTS = Topic(
-    "customers.customer.events.v1", kind="events", key="customer_id", groups=(), retention=timedelta(days=14)
+    "customers.customer.events.v1",
+    kind="events",
+    key="customer_id",
+    groups=("orders", "credit"),
+    retention=timedelta(days=14),
 )
 STATE = Topic(
     "customers.customer.state.v1",
     kind="state",
     key="customer_id",
-    groups=(),
+    groups=("orders", "credit"),
     retention=timedelta(days=7),
     personal=True,
 )

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.customers.handlers import handlers
 from shared.consumer import Consumer
 from shared.database import reading
+from shared.handlers import Service
 from shared.messaging import Answer, Command, Query
 from shared.queries import Queries
 from tests.support.builders import a_record, an_asking_envelope
@@ -26,12 +27,12 @@ def mailbox() -> Mailbox:
 
 @pytest.fixture
 def consumer(engine: AsyncEngine, mailbox: Mailbox) -> Consumer:
-    return Consumer(handlers, engine, mailbox)
+    return Consumer(Service(handlers, engine), mailbox)
 
 
 @pytest.fixture
 async def queries(engine: AsyncEngine, mailbox: Mailbox) -> AsyncIterator[Queries]:
-    queries = Queries(handlers, engine, mailbox)
+    queries = Queries(Service(handlers, engine), mailbox)
     yield queries
     await queries.finish()
 

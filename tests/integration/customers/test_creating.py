@@ -12,11 +12,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.customers.handlers import create_customer
-from shared.consumer import Consumer, Context, Handlers
+from shared.consumer import Consumer
 from shared.contracts.customers.answers import Customer
 from shared.contracts.customers.events import CustomerCreated
 from shared.contracts.customers.requests import CreateCustomer
 from shared.contracts.customers.topics import EVENTS
+from shared.handlers import Context, Handlers, Service
 from shared.ids import derived_id
 from shared.messaging import Answer, Event, Message
 from tests.support.builders import (
@@ -193,7 +194,7 @@ async def test_duplicates_at_once_run_the_handler_once_and_all_get_the_same_answ
     engine: AsyncEngine, mailbox: Mailbox, rows: Counted
 ) -> None:
     creates = Creates()
-    consumer = Consumer(creates.handlers, engine, mailbox)
+    consumer = Consumer(Service(creates.handlers, engine), mailbox)
     command = a_create()
     first = an_asking_envelope(command)
     records = [a_record(command, first._replace(ask_id=str(number))) for number in range(5)]
@@ -326,7 +327,7 @@ async def test_an_exception_leaves_neither_a_claim_nor_a_message(
     def fail(context: Context, command: CreateCustomer) -> None:
         raise RuntimeError(command.email)
 
-    consumer = Consumer(Creates(fail).handlers, engine, mailbox)
+    consumer = Consumer(Service(Creates(fail).handlers, engine), mailbox)
     command = a_create()
     envelope = an_asking_envelope(command)
 
@@ -346,7 +347,7 @@ async def test_a_message_that_no_broker_takes_fails_before_the_commit(
     def emit_too_much(context: Context, command: CreateCustomer) -> None:
         context.emit(Oversized(customer_id=command.customer_id, text="x" * 1_048_576))
 
-    consumer = Consumer(Creates(emit_too_much).handlers, engine, mailbox)
+    consumer = Consumer(Service(Creates(emit_too_much).handlers, engine), mailbox)
 
     await consumer.handle(a_record(a_create()))
 

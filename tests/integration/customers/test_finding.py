@@ -9,7 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.contracts.customers.answers import CustomerPage, CustomerSummary
-from shared.contracts.customers.requests import COUNTED_MAX, DEPTH_MAX, SEARCH_DEPTH_MAX
+from shared.contracts.customers.requests import SEARCH_DEPTH_MAX
+from shared.contracts.pages import COUNTED_MAX, DEPTH_MAX
 from shared.messaging import Answer
 from tests.support.builders import a_create, a_find, an_erasure, an_import, an_update
 from tests.support.shapes import exact

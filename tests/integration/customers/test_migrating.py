@@ -13,7 +13,7 @@ pytestmark = pytest.mark.integration
 
 FOLDER = PROJECT / "services" / "customers" / "migrations"
 EMPTIED = """
-    drop table contacts, customers, inbox, outbox, customer_counts;
+    drop table contacts, customers, inbox, outbox, customer_counts, figures;
     drop schema migrations cascade;
 """
 THREE_CUSTOMERS = """

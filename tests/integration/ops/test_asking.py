@@ -8,6 +8,7 @@ import pytest
 from ops import bus
 from ops.bus import NotGranted
 from ops.erase import carry_out
+from ops.export import Unanswered, exports, joined
 from ops.ports import free_port
 from shared.contracts import TOPICS
 from shared.contracts.customers.requests import EraseCustomer
@@ -50,6 +51,8 @@ async def known(record: Published) -> Answer[Any] | None:
     match record.json["thing"]:
         case "unknown":
             return Answer(b'{"code": "not_found", "detail": "no such thing"}', {"refusal": "not_found"})
+        case "unknown_customer":
+            return Answer(b'{"code": "customer_not_found", "detail": "-"}', {"refusal": "customer_not_found"})
         case "unanswerable":
             return None
         case _:
@@ -101,6 +104,24 @@ async def test_of_an_erasure_without_an_answer_the_outcome_is_said_to_be_unknown
     said = capsys.readouterr()
     assert (code, said.out) == (1, "")
     assert f"it is not known whether {command.customer_id} was erased" in said.err
+
+
+@pytest.mark.kafka
+async def test_whoever_does_not_know_the_customer_has_null_in_the_export(broker: str) -> None:
+    thing = uuid4().hex
+    queries = {"shop": Look(thing=thing), "attic": Look(thing="unknown_customer")}
+    async with responder(broker, Look.topic.name, known):
+        found = await exports(broker, queries, within_s=20.0)
+
+    assert found == {"shop": b'{"price": 12.30}', "attic": None}
+    assert joined(found) == b'{"shop":{"price": 12.30},"attic":null}'
+
+
+@pytest.mark.kafka
+async def test_a_service_that_has_not_answered_is_named(broker: str) -> None:
+    async with responder(broker, Look.topic.name, known):
+        with pytest.raises(Unanswered, match="attic has not answered within"):
+            await exports(broker, {"attic": Look(thing="unanswerable")}, within_s=0.5)
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -163,7 +184,9 @@ async def test_an_export_is_printed_with_its_numbers_as_they_are(composed: Compo
     ended = await customers_api("export", customer_id, KAFKA_BOOTSTRAP_SERVERS=kafka)
 
     assert (ended.code, ended.errors) == (0, "")
-    customer = exact(ended.output)["customer"]
+    exported = exact(ended.output)
+    assert list(exported) == ["customers", "orders", "credit"]
+    customer = exported["customers"]["customer"]
     shown = (await composed.http.get(f"/api/customers/{customer_id}")).text
     assert customer == exact(shown)["data"]
     assert customer["credit_limit"] == "5000.00"
@@ -183,7 +206,7 @@ async def test_an_erased_customer_is_gone_and_erasing_it_again_does_no_harm(
     for ended in erasures:
         assert (ended.code, ended.output, ended.errors) == (0, f"{customer_id} is erased\n", "")
     exported = await customers_api("export", customer_id, KAFKA_BOOTSTRAP_SERVERS=kafka)
-    assert json.loads(exported.output)["erased_at"] is not None
+    assert json.loads(exported.output)["customers"]["erased_at"] is not None
     assert "New Customer Corp" not in exported.output
 
 

@@ -10,13 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ops.groups import groups
 from ops.installation import Finding, findings
 from ops.ports import HOST, free_port
-from ops.settings import Settings
+from ops.settings import SERVICES, Settings
 from shared.kafka import create_topics
 from shared.messaging import timestamp
 from shared.outbox import outbox
 from tests.support.eventually import eventually
 from tests.support.kafka import a_topic, publish
-from tests.support.postgres import Database
+from tests.support.postgres import Database, fresh_databases
 
 NOWHERE = "http://127.0.0.1:1"
 
@@ -52,10 +52,21 @@ async def test_of_a_system_that_runs_everything_is_well(
         lambda found: not any(each.why for each in found.values()),
     )
 
-    assert set(found) == {"gateway", "group customers", "group customers-queries", "outbox of customers"}
+    groups_of_all = {f"group {name}{kind}" for name in SERVICES for kind in ("", "-queries")}
+    assert set(found) == {"gateway", *groups_of_all, "outbox of customers"}
     assert found["gateway"].shows == "ready"
-    assert found["group customers"].shows.startswith("1 members, lag ")
+    assert all(found[f"group {name}"].shows.startswith("1 members, lag ") for name in SERVICES)
     assert found["outbox of customers"].shows == "empty"
+
+
+@pytest.mark.integration
+async def test_the_outbox_of_every_database_in_reach_is_told(postgres_url: str) -> None:
+    async with fresh_databases(postgres_url, SERVICES) as databases:
+        urls = {f"DATABASE_URL_{name.upper()}": each.runtime for name, each in databases.items()}
+        settings = Settings(kafka_bootstrap_servers=f"{HOST}:{free_port()}")
+        found = await findings(settings, NOWHERE, {**urls, "SECRETS_DIR": "/nowhere"})
+
+    assert found[-3:] == [Finding(f"outbox of {name}", "empty") for name in SERVICES]
 
 
 @pytest.mark.integration

@@ -7,7 +7,7 @@ import pytest
 
 from ops.servers import in_background, postgres
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(90)]
 
 
 @pytest.fixture(scope="module")

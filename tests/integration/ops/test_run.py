@@ -11,11 +11,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ops.settings import SERVICES
 from ops.state import StateFolder, write_whole
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(90)]
 
 FOLDER = Path(__file__).parent
+PROCESSES = [f"{name}-{number}" for name in (*SERVICES, "gateway") for number in range(2)]
 
 
 @pytest.fixture
@@ -80,7 +82,7 @@ def is_gone(pid):
 async def test_a_terminated_run_ends_everything_it_started(run, state):
     process = await run()
     running = pids(state)
-    assert set(state.records()) == {"postgres", "customers-0", "customers-1", "gateway-0", "gateway-1"}
+    assert set(state.records()) == {"postgres", *PROCESSES}
     process.terminate()
     await process.communicate()
     assert process.returncode == 0
@@ -156,7 +158,7 @@ async def test_logs_shows_one_process(run, environment):
 
 async def test_logs_of_an_unknown_process_names_the_known_ones(run, environment):
     await run()
-    code, output = await cli(environment, "logs", "orders-0", "--no-follow")
+    code, output = await cli(environment, "logs", "invoices-0", "--no-follow")
     assert code == 1
     assert "customers-0" in output
 
@@ -174,7 +176,7 @@ async def test_a_run_after_a_killed_one_serves_again(run, state):
     first.kill()
     await run()
     assert all(is_gone(pid) for pid in running)
-    assert len(state.records()) == 5
+    assert len(state.records()) == 1 + len(PROCESSES)
 
 
 async def test_a_taken_port_is_named_with_the_variable_that_changes_it(environment):

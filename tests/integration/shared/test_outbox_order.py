@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.consumer import Consumer, Context, Handlers
+from shared.consumer import Consumer
 from shared.database import new_engine
+from shared.handlers import Context, Handlers, Service
 from shared.messaging import Answer, Command, Done, Envelope, State, write_headers
 from tests.support.kafka import Published, a_topic
 from tests.support.mailbox import Mailbox
@@ -70,7 +71,7 @@ async def wide_engine(customers_database: Database) -> AsyncIterator[AsyncEngine
 
 @pytest.mark.integration
 async def test_ids_of_outbox_rows_never_go_against_the_order_of_versions(wide_engine: AsyncEngine) -> None:
-    consumer = Consumer(handlers, wide_engine, Mailbox())
+    consumer = Consumer(Service(handlers, wide_engine), Mailbox())
     todo = [str(number % COUNTERS + 1) for number in range(CHANGES)]
 
     async def writer() -> None:

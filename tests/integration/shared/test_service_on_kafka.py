@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.consumer import Context, Handlers, Reading
 from shared.errors import DeadlineExceeded, Refused
+from shared.handlers import Context, Handlers, Reading
 from shared.kafka import create_topics, dead_letter_topic
 from shared.messaging import (
     GATEWAY_REPLIES,

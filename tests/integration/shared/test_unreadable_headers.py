@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from shared.consumer import Context, Handlers, Reading
+from shared.handlers import Context, Handlers, Reading
 from shared.kafka import PARTITIONS, REPLY_PARTITIONS, create_topics
 from shared.messaging import Answer, Command, Done, Query, Request
 from shared.rpc import Asking, KafkaRpc

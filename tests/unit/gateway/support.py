@@ -12,7 +12,7 @@ from litestar import Litestar
 
 from services.gateway.app import create_app
 from services.gateway.settings import GatewaySettings
-from shared.messaging import Answer, Request, Value
+from shared.messaging import Answer, Command, Request, Value
 from shared.rpc import Asking
 
 A = TypeVar("A", bound=Value)
@@ -51,11 +51,12 @@ def some_settings(**changes: Any) -> GatewaySettings:
 
 @dataclass
 class Bus:
-    """An `Rpc` that gives one answer, or fails in one way, and keeps what it was asked."""
+    """An `Rpc` that gives one answer, or fails in one way, and keeps what it was asked or given."""
 
     answer: Answer[Any] | Exception = ANSWER
     reasons: list[str] = field(default_factory=list)
     asked: list[tuple[Request[Any], Asking]] = field(default_factory=list)
+    handed_over: list[tuple[Command[Any], Asking]] = field(default_factory=list)
 
     async def relay(self, request: Request[A], asking: Asking) -> Answer[A]:
         """The one answer."""
@@ -67,6 +68,12 @@ class Bus:
     async def ask(self, request: Request[A], asking: Asking) -> A:
         """Not used by the routes there are."""
         raise NotImplementedError
+
+    async def hand_over(self, request: Command[Any], asking: Asking) -> None:
+        """Taken, or the one failure."""
+        self.handed_over.append((request, asking))
+        if isinstance(self.answer, Exception):
+            raise self.answer
 
     def faults(self) -> list[str]:
         """What the test says."""

@@ -35,6 +35,11 @@ def test_an_unknown_route_is_404_whatever_the_method(gateway: Gateway, method: s
         (ONE, {"GET", "HEAD", "PUT"}, ["POST", "PATCH", "DELETE", "BREW"]),
         (f"{ONE}/contacts", {"POST"}, ["GET", "HEAD", "PUT", "PATCH", "DELETE", "BREW"]),
         (f"{ONE}/contacts/cont_1", {"PUT", "DELETE"}, ["GET", "HEAD", "POST", "PATCH", "BREW"]),
+        (f"{ONE}/orders", {"GET", "HEAD"}, ["POST", "PUT", "PATCH", "DELETE", "BREW"]),
+        (f"{ONE}/orders/so_1", {"GET", "HEAD"}, ["POST", "PUT", "PATCH", "DELETE", "BREW"]),
+        (f"{ONE}/credit-check", {"POST"}, ["GET", "HEAD", "PUT", "PATCH", "DELETE", "BREW"]),
+        (f"{ONE}/credit-checks", {"GET", "HEAD"}, ["POST", "PUT", "PATCH", "DELETE", "BREW"]),
+        (f"{ONE}/credit-checks/chk_1", {"GET", "HEAD"}, ["POST", "PUT", "PATCH", "DELETE", "BREW"]),
         ("/health/live", {"GET", "HEAD"}, ["POST", "DELETE"]),
     ],
 )
@@ -56,6 +61,8 @@ def test_a_known_route_names_the_methods_it_knows(
         (ONE, "GET, HEAD, OPTIONS, PUT"),
         (f"{ONE}/contacts", "OPTIONS, POST"),
         (f"{ONE}/contacts/cont_1", "DELETE, OPTIONS, PUT"),
+        (f"{ONE}/orders", "GET, HEAD, OPTIONS"),
+        (f"{ONE}/credit-check", "OPTIONS, POST"),
         ("/health/ready", "GET, HEAD, OPTIONS"),
     ],
 )

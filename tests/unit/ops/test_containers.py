@@ -12,7 +12,7 @@ def files_of(folders: Path) -> dict[str, str]:
 
 @pytest.fixture
 def folders(tmp_path: Path) -> Path:
-    for name in ("admin", "owner", "runtime"):
+    for name in ("admin", "owner", "runtime", "ops"):
         (tmp_path / name).mkdir()
     return tmp_path
 
@@ -25,7 +25,9 @@ def test_each_role_has_a_password_of_its_own_in_the_folder_of_who_may_know_it(fo
         "admin/POSTGRES_PASSWORD",
         "owner/DATABASE_OWNER_URL_ORDERS",
         "runtime/DATABASE_URL_ORDERS",
+        "ops/DATABASE_URL_ORDERS",
     }
+    assert found["ops/DATABASE_URL_ORDERS"] == found["runtime/DATABASE_URL_ORDERS"]
     owner = urlsplit(found["owner/DATABASE_OWNER_URL_ORDERS"])
     runtime = urlsplit(found["runtime/DATABASE_URL_ORDERS"])
     assert (owner.username, owner.hostname, owner.path) == ("orders_owner", "orders-db", "/orders")
@@ -51,7 +53,8 @@ def test_a_password_that_is_missing_is_made_without_a_change_of_the_others(folde
 
     after = files_of(folders)
     changed = {name for name in after if after[name] != before[name]}
-    assert changed == {"runtime/DATABASE_URL_ORDERS"}
+    assert changed == {"runtime/DATABASE_URL_ORDERS", "ops/DATABASE_URL_ORDERS"}
+    assert after["ops/DATABASE_URL_ORDERS"] == after["runtime/DATABASE_URL_ORDERS"]
 
 
 @pytest.mark.parametrize("arguments", [[], ["secrets"], ["database"], ["nothing", "orders"]])

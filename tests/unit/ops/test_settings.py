@@ -1,6 +1,6 @@
 import pytest
 
-from ops.settings import DatabaseUrls, Settings, SettingsInvalid
+from ops.settings import SERVICES, DatabaseUrls, Settings, SettingsInvalid
 
 
 def test_an_empty_environment_gives_the_documented_defaults():
@@ -53,13 +53,16 @@ def test_bootstrap_servers_without_host_or_port_are_refused(servers):
 
 
 def test_given_servers_are_used_instead_of_embedded_ones():
-    given = {
-        "KAFKA_BOOTSTRAP_SERVERS": "a:9092,b:9092",
-        "DATABASE_URL_CUSTOMERS": "postgresql://u:p@db/customers",
-    }
-    settings = Settings.from_environment(given)
+    databases = {f"DATABASE_URL_{name.upper()}": f"postgresql://u:p@db/{name}" for name in SERVICES}
+    settings = Settings.from_environment({"KAFKA_BOOTSTRAP_SERVERS": "a:9092,b:9092", **databases})
     assert not settings.needs_kafka
     assert not settings.needs_postgres
+
+
+def test_where_one_database_is_not_given_there_is_an_embedded_server_for_it():
+    settings = Settings.from_environment({"DATABASE_URL_CUSTOMERS": "postgresql://u:p@db/customers"})
+    assert settings.needs_postgres
+    assert list(settings.databases) == ["customers"]
 
 
 def test_migrations_use_the_runtime_url_where_no_owner_is_given():

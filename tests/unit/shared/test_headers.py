@@ -24,6 +24,7 @@ WHOLE = Envelope(
     reply_partition=31,
     ask_id="00ff",
     caller="anonymous",
+    waiting_since=AT,
 )
 LEAST = Envelope(id="1", source="/erp", type="customer.create.v1")
 
@@ -46,6 +47,7 @@ envelopes = st.builds(
     reply_partition=st.none() | st.integers(0, 31),
     ask_id=st.none() | name,
     caller=st.none() | name,
+    waiting_since=st.none() | st.datetimes(timezones=st.just(UTC)),
 )
 
 
@@ -69,6 +71,7 @@ def test_a_whole_envelope_has_the_headers_of_the_specification_in_their_order() 
         ("reply_partition", b"31"),
         ("ask_id", b"00ff"),
         ("caller", b"anonymous"),
+        ("waiting_since", b"2024-01-15T21:30:00.123456Z"),
     ]
 
 

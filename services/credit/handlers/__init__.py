@@ -1,0 +1,13 @@
+"""What credit does on which message, by noun."""
+
+from services.credit.handlers import accounts, checks, orders, overdue, receivables
+from shared.handlers import Handlers
+
+handlers = Handlers(
+    "credit",
+    accounts.handlers,
+    orders.handlers,
+    receivables.handlers,
+    overdue.handlers,
+    checks.handlers,
+)

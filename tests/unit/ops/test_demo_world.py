@@ -1,0 +1,232 @@
+"""The demo world against a small model of credit: what must come out of it comes out, whatever day it is."""
+
+from collections import Counter
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from ops.demo import xyz
+from ops.demo.catalogue import line_total
+from ops.demo.chronicle import Step
+from ops.demo.world import world
+from services.credit.scoring import score
+from shared.contracts.credit.files import CreditFile, InvoiceOnFile, OrdersOnFile, PaymentOnFile
+from shared.contracts.credit.requests import IssueInvoice
+from shared.contracts.customers.requests import ImportCustomer
+from shared.contracts.orders.events import OrderRejected
+from shared.contracts.orders.requests import PlaceOrder
+from shared.messaging import Command
+from tests.support.demo_books import Books, played
+
+INSTANTS = (
+    *("customer_since", "order_date", "ship_date", "delivery_date", "received_at", "returned_at"),
+    *("issued_at", "written_off_at"),
+)
+DAYS = [date(2024, 1, 20), date(2024, 2, 29), date(2025, 12, 31), date(2026, 11, 24)]
+
+
+@pytest.fixture(params=DAYS, ids=str)
+def today(request: pytest.FixtureRequest) -> date:
+    day: date = request.param
+    return day
+
+
+def test_no_customer_ever_owes_more_than_its_limit_and_only_the_order_beyond_it_is_refused(
+    today: date,
+) -> None:
+    stories = world(today)
+    refused = {ref for story in stories for ref in played(story).refused}
+
+    expected = {ref_of(step.command) for story in stories for step in story.steps if is_refusal(step)}
+    assert refused == expected
+    assert len(refused) == 1
+
+
+def is_refusal(step: Step) -> bool:
+    return step.until is OrderRejected
+
+
+def ref_of(command: Command[Any]) -> str:
+    ref: str = getattr(command, "external_ref", "")
+    return ref
+
+
+def test_the_same_day_makes_the_same_world(today: date) -> None:
+    assert world(today) == world(today)
+
+
+def test_nothing_lies_in_the_future(today: date) -> None:
+    end = datetime.combine(today, time(), UTC)
+    for story in world(today):
+        for step in story.steps:
+            instants = [getattr(step.command, name, None) for name in INSTANTS]
+            assert all(at <= end for at in instants if at), step.command
+
+
+def test_every_business_id_is_used_once(today: date) -> None:
+    ids = Counter(
+        (step.command.type, getattr(step.command, name))
+        for story in world(today)
+        for step in story.steps
+        for name in ("payment_id", "return_id", "credit_note_id", "write_off_id")
+        if getattr(step.command, name, None)
+    )
+    references = Counter(
+        step.command.external_ref
+        for story in world(today)
+        for step in story.steps
+        if isinstance(step.command, PlaceOrder | ImportCustomer | IssueInvoice)
+    )
+    assert set(ids.values()) == {1}
+    assert set(references.values()) == {1}
+
+
+def test_the_world_has_some_fifty_customers_of_every_kind(today: date) -> None:
+    books = {story.known_for: played(story) for story in world(today) if story.known_for}
+    known = {words: next(books[each] for each in books if each.startswith(words)) for words in KNOWN_FOR}
+    overdue = [each for each in known["pays late"].invoices.values() if each.open and each.due < today]
+
+    assert 45 <= len(world(today)) <= 55
+    assert len(books) == len(KNOWN_FOR) + 1
+    assert len(overdue) == 3
+    assert max((today - each.due).days for each in overdue) <= 60
+    assert known["is at its limit"].exposure == known["is at its limit"].customer.credit_limit
+    assert sum(known["is at its limit"].reserved.values()) > 0
+    assert not known["is inactive"].is_active
+    assert not known["is new"].orders
+    assert known["buys in EUR"].customer.currency == "EUR"
+    assert known["pays in advance"].balance == 0
+    assert known["has not paid"].balance == 0
+    assert known["came with"].balance > Decimal("1840.50")
+    newest = max(order.order_date for order in known["has not ordered"].orders.values()).date()
+    assert (today - newest).days > 180
+
+
+KNOWN_FOR = (
+    *(
+        "pays late",
+        "is at its limit",
+        "is inactive",
+        "is new",
+        "has not ordered",
+        "buys in EUR",
+        "pays in advance",
+    ),
+    *("sends goods back", "has not paid", "was credited", "came with"),
+)
+
+
+# Customer XYZ
+
+
+@pytest.fixture
+def books(today: date) -> Books:
+    return played(xyz.story(today))
+
+
+def test_its_75_orders_come_to_45000_after_its_discount(books: Books) -> None:
+    assert len(books.orders) == 75
+    assert sum(books.totals.values()) == Decimal("45000.00")
+    assert books.customer.discount_rate == 5
+
+
+def test_its_newest_order_is_the_documented_one(books: Books, today: date) -> None:
+    newest = max(books.orders.values(), key=lambda order: order.order_date)
+
+    assert newest.total_amount == Decimal("299.95")
+    assert newest.lines[0].product_id == "prod_123"
+    assert len(newest.lines) == 3
+    assert (today - newest.order_date.date()).days == 5
+    ref, ordered = newest.external_ref, newest.order_date.date()
+    assert books.shipped[ref] - ordered == timedelta(days=1)
+    assert books.delivered[ref] - books.shipped[ref] == timedelta(days=2)
+
+
+def test_the_smart_widget_is_what_it_buys_most_150_of_them_for_7500(books: Books) -> None:
+    quantity: Counter[str] = Counter()
+    revenue: dict[str, Decimal] = {}
+    for order in books.orders.values():
+        for line in order.lines:
+            quantity[line.product_id] += line.quantity
+            revenue[line.product_id] = revenue.get(line.product_id, Decimal(0)) + line_total(line, Decimal(5))
+
+    assert (quantity["prod_123"], revenue["prod_123"]) == (150, Decimal("7500.00"))
+    assert max(revenue, key=lambda product: revenue[product]) == "prod_123"
+    assert sorted(revenue.values())[-2] < Decimal("7500.00")
+
+
+def test_2500_of_it_is_open_and_not_due_yet_and_nothing_is_reserved(books: Books, today: date) -> None:
+    still_open = [each for each in books.invoices.values() if each.open]
+
+    assert books.balance == Decimal("2500.00")
+    assert len(still_open) == 5
+    assert all(each.due > today for each in still_open)
+    assert books.reserved == {}
+
+
+def test_it_pays_twelve_days_after_the_invoice(books: Books) -> None:
+    settled = [each for each in books.invoices.values() if not each.open]
+
+    assert len(settled) == 70
+    assert {(each.payments[-1][0] - each.issued).days for each in settled} == {12}
+
+
+def test_it_scores_750_and_is_worth_a_limit_of_15000(books: Books, today: date) -> None:
+    checked = score(credit_file(books, today))
+
+    assert (checked.credit_score, checked.credit_rating, checked.risk_assessment) == (750, "excellent", "low")
+    assert checked.recommended_credit_limit == Decimal("15000.00")
+    assert checked.factors.payment_history == 81
+
+
+def credit_file(books: Books, today: date) -> CreditFile:
+    """What is known of a customer without returns, by the day of the world."""
+    ordered = [order.order_date.date() for order in books.orders.values()]
+    return CreditFile(
+        model="tcs-1.0.0",
+        as_of=today,
+        customer_since=books.customer.customer_since.date(),
+        is_active=books.is_active,
+        credit_limit=books.customer.credit_limit,
+        receivable_balance=books.balance,
+        reserved=sum(books.reserved.values(), Decimal(0)),
+        terms_days=15,
+        orders=OrdersOnFile(
+            accepted=len(ordered),
+            cancelled_or_returned=0,
+            purchases=sum(books.totals.values(), Decimal(0)),
+            last_order_on=max(ordered),
+        ),
+        invoices=tuple(
+            InvoiceOnFile(
+                amount=each.amount,
+                due_on=each.due,
+                payments=tuple(PaymentOnFile(paid_on=at, amount=amount) for at, amount in each.payments),
+            )
+            for each in books.invoices.values()
+        ),
+    )
+
+
+def test_it_has_been_a_customer_for_seven_months(today: date) -> None:
+    since = xyz.customer(today).customer_since.date()
+    months = 12 * (today.year - since.year) + today.month - since.month - (today.day < since.day)
+
+    assert (today - since).days == xyz.TENURE_DAYS
+    assert months == 7
+
+
+def test_on_the_day_of_the_documentation_its_newest_months_are_those_of_the_documentation() -> None:
+    books = played(xyz.story(date(2024, 1, 20)))
+    months: Counter[str] = Counter()
+    revenue: dict[str, Decimal] = {}
+    for order in books.orders.values():
+        month = f"{order.order_date:%Y-%m}"
+        months[month] += 1
+        revenue[month] = revenue.get(month, Decimal(0)) + (order.total_amount or 0)
+
+    assert (months["2024-01"], revenue["2024-01"]) == (8, Decimal("4800.00"))
+    assert (months["2023-12"], revenue["2023-12"]) == (6, Decimal("3600.00"))
+    assert set(months) == {f"2023-{month:02}" for month in range(6, 13)} | {"2024-01"}
