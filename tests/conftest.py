@@ -1,6 +1,7 @@
+import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NoReturn
 
 import pytest
@@ -116,13 +117,26 @@ def gateway_url() -> str:
     return _or_missing(servers.gateway_url)
 
 
+@pytest.fixture(scope="session")
+def shared_databases(postgres_url: str) -> Iterator[dict[str, Database]]:
+    # of orders and credit, for the system in process: each test has customers of its own there
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        stack = AsyncExitStack()
+        yield {
+            name: runner.run(stack.enter_async_context(fresh_database(postgres_url, name)))
+            for name in ("orders", "credit")
+        }
+        runner.run(stack.aclose())
+
+
 @pytest.fixture
-async def in_process(
-    engine: AsyncEngine, orders_engine: AsyncEngine, credit_engine: AsyncEngine
-) -> AsyncIterator[InProcess]:
-    engines = {"customers": engine, "orders": orders_engine, "credit": credit_engine}
-    async with system.in_process(engines) as app:
-        yield app
+async def in_process(engine: AsyncEngine, shared_databases: dict[str, Database]) -> AsyncIterator[InProcess]:
+    async with AsyncExitStack() as stack:
+        engines = {
+            name: await stack.enter_async_context(_engine(database.runtime))
+            for name, database in shared_databases.items()
+        }
+        yield await stack.enter_async_context(system.in_process({"customers": engine, **engines}))
 
 
 @pytest.fixture

@@ -121,8 +121,9 @@ async def test_a_relay_whose_connection_is_cut_begins_again(
     async with running(engine, kafka, transactional_id) as relay:
         await eventually(lambda: relay.is_holder)
         async with reading(engine).connect() as db:
-            cut = "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted"
-            await db.execute(text(cut))
+            ours = "database = (select oid from pg_database where datname = current_database())"
+            held = f"select pid from pg_locks where locktype = 'advisory' and granted and {ours}"
+            await db.execute(text(f"select pg_terminate_backend(pid) from ({held}) held"))
         await store(engine, topic, 1)
         await eventually(lambda: waiting(engine), lambda count: count == 0)
     assert set(await versions_on(kafka, topic)) == {1}
