@@ -73,7 +73,7 @@ def _may_import_in_service(service: str, module: str) -> set[str]:
             ours = {f"{service}.handlers", f"{service}.policy"}
             return ours | {"shared", "faststream", "pydantic"}
         case module if module in STORES:
-            return PURE | siblings | {f"{service}.tables", "sqlalchemy"}
+            return PURE | siblings | {f"{service}.tables", "shared.sql_json", "sqlalchemy"}
         case _:
             return PURE | siblings
 

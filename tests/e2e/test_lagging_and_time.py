@@ -3,10 +3,11 @@ from decimal import Decimal
 
 import pytest
 
+from shared.contracts.credit.topics import COMMANDS as CREDIT_COMMANDS
 from shared.contracts.customers.topics import STATE as CUSTOMERS
 from shared.contracts.orders.requests import ReturnOrder, ShipOrder
 from shared.contracts.orders.topics import EVENTS
-from tests.e2e.support import sent
+from tests.e2e.support import assert_problem, data, sent
 from tests.e2e.trading import (
     CREDIT_EVENTS,
     ORDER_EVENTS,
@@ -102,6 +103,34 @@ async def test_a_step_whose_turn_never_comes_is_refused_as_not_yet_possible(in_p
 
     assert (await rejection(app, ORDER_EVENTS, customer_id, early))["code"] == "not_yet_possible"
     await until(app, order, "confirmed")
+
+
+async def test_a_check_that_was_promised_while_credit_is_away_is_made_when_it_is_back(
+    in_process: InProcess,
+) -> None:
+    app = in_process
+    path = f"/api/customers/{await a_debtor(app)}"
+
+    async with app.bus.holding(CREDIT_COMMANDS.name, "credit"):
+        promised = await app.http.post(f"{path}/credit-check", headers={"Prefer": "respond-async"})
+        waited = await app.http.post(f"{path}/credit-check", headers={"Prefer": "respond-async, wait=1"})
+        assert (promised.status_code, waited.status_code) == (202, 202)
+        assert data(await app.http.get(f"{path}/credit-checks")) == []
+
+    for answer in (promised, waited):
+        assert data(await app.http.get(answer.headers["Location"]))["status"] == "completed"
+
+
+async def test_a_check_whose_requester_has_gone_is_made_and_found(in_process: InProcess) -> None:
+    app = in_process
+    path = f"/api/customers/{await a_debtor(app)}"
+
+    async with app.bus.holding(CREDIT_COMMANDS.name, "credit"):
+        unanswered = await app.http.post(f"{path}/credit-check", headers={"Prefer": "wait=1"})
+        assert_problem(unanswered, 504, "upstream_timeout")
+
+    (check,) = data(await app.http.get(f"{path}/credit-checks"))
+    assert f"{path}/credit-checks/{check['check_id']}" in unanswered.json()["detail"]
 
 
 async def test_an_invoice_becomes_overdue_as_time_passes_and_once(in_process: InProcess) -> None:

@@ -1,7 +1,7 @@
 """The credit service as tests drive it: on a real database, told and asked without a broker."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,34 +11,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.credit.handlers import handlers
 from services.credit.policy import CreditPolicy
 from shared.consumer import Consumer
-from shared.contracts.customers.events import CustomerErased, CustomerState
-from shared.contracts.customers.requests import GetCustomerState
+from shared.contracts.customers.events import CustomerErased
 from shared.database import reading
-from shared.errors import Refused
 from shared.handlers import Service
 from shared.messaging import Answer, Command, Event, Query, State
 from shared.owners import Owners
 from shared.queries import Queries
-from shared.rpc import Asking
 from shared.timers import Timers
 from tests.support.builders import a_record, an_asking_envelope, an_envelope
 from tests.support.credit_builders import a_customer_state
+from tests.support.known_customers import Customers
 from tests.support.mailbox import Mailbox
-
-
-@dataclass
-class Customers:
-    """Answers as the customers service does. asked: of whom it was asked, in that order."""
-
-    known: dict[str, CustomerState] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-
-    async def relay(self, request: GetCustomerState, asking: Asking) -> Answer[CustomerState]:
-        """The customer as it is known."""
-        self.asked.append(request.customer_id)
-        if request.customer_id not in self.known:
-            raise Refused("customer_not_found", "no such customer")
-        return Answer(self.known[request.customer_id].to_json())
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """The orders service as tests drive it: on a real database, told and asked without a broker."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,37 +11,19 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.orders.handlers import handlers
 from services.orders.policy import OrdersPolicy
 from shared.consumer import Consumer
-from shared.contracts.customers.events import CustomerState
-from shared.contracts.customers.requests import GetCustomerState
 from shared.contracts.orders.requests import PlaceOrder, placed_id
 from shared.contracts.orders.topics import COMMANDS
 from shared.database import reading
-from shared.errors import Refused
 from shared.handlers import Service
 from shared.messaging import Answer, Command, Event, Query, State
 from shared.owners import Owners
 from shared.queries import Queries
-from shared.rpc import Asking
 from shared.timers import Timers
 from tests.support.builders import a_record, an_asking_envelope, an_envelope
 from tests.support.kafka import Published
+from tests.support.known_customers import Customers
 from tests.support.mailbox import Mailbox
 from tests.support.order_builders import ERP, a_customer_state, a_placement, a_reservation
-
-
-@dataclass
-class Customers:
-    """Answers as the customers service does. asked: of whom it was asked, in that order."""
-
-    known: dict[str, CustomerState] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-
-    async def relay(self, request: GetCustomerState, asking: Asking) -> Answer[CustomerState]:
-        """The customer as it is known."""
-        self.asked.append(request.customer_id)
-        if request.customer_id not in self.known:
-            raise Refused("customer_not_found", "no such customer")
-        return Answer(self.known[request.customer_id].to_json())
 
 
 @dataclass

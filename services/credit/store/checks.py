@@ -29,13 +29,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.credit.accounts import Account
 from services.credit.audit import Check, Facts
 from services.credit.store.accounts import row_of, updated_account
-from services.credit.store.answers import as_list, as_object, as_text, utc
 from services.credit.tables import accounts, credit_checks
 from shared.contracts.credit.answers import CreditReport
 from shared.contracts.credit.requests import FindCreditChecks, GetCreditCheck
 from shared.contracts.pages import COUNTED_MAX
 from shared.errors import Refused
 from shared.messaging import Answer
+from shared.sql_json import as_list, as_object, as_text, utc
 
 EXPORTED_MAX = 100
 EXPORTED_MAX_BYTES = 262_144  # of inputs: all that is exported of a customer is one message

@@ -4,11 +4,11 @@ from sqlalchemy import Text, bindparam, case, null, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.credit.accounts import NO_CURRENCY
-from services.credit.store.answers import as_list, as_object, as_text, utc
 from services.credit.store.checks import exported
 from services.credit.tables import accounts, invoices, ledger
 from shared.contracts.credit.answers import CreditExport
 from shared.messaging import Answer
+from shared.sql_json import as_list, as_object, as_text, utc
 
 LISTED_MAX = 1_000
 _INVOICES = (

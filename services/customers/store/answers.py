@@ -2,39 +2,15 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Join, Select, cast, func, literal_column, select
-from sqlalchemy.types import Text
+from sqlalchemy import ColumnElement, FromClause, Join, Select, func, literal_column, select
 
 from services.customers.tables import figures
+from shared.sql_json import as_list, as_object, as_text, at_least, utc
 
 _NO_MONEY: ColumnElement[Any] = literal_column("0.00")
 _NO_ORDERS: ColumnElement[Any] = literal_column("0")
-_UTC: ColumnElement[str] = literal_column("'UTC'")
-_RFC_3339: ColumnElement[str] = literal_column("""'YYYY-MM-DD"T"HH24:MI:SS"Z"'""")
 _ONE: ColumnElement[int] = literal_column("1")
 _EMBEDDED = ("id", "name", "title", "email", "phone", "is_primary")
-
-
-def utc(at: ColumnElement[Any]) -> ColumnElement[str]:
-    """An instant as answers show it: without fractional seconds; null for null."""
-    return func.to_char(func.timezone(_UTC, at), _RFC_3339)
-
-
-def as_object(members: Select[Any]) -> ColumnElement[Any]:
-    """The one row of `members` as a JSON object."""
-    row = members.subquery("member")
-    return select(func.row_to_json(row.table_valued())).select_from(row).scalar_subquery()
-
-
-def as_list(elements: Select[Any]) -> ColumnElement[Any]:
-    """The rows of `elements` as a JSON array of objects, in their order."""
-    rows = elements.subquery("element")
-    return func.array_to_json(func.array(select(rows.table_valued()).select_from(rows).scalar_subquery()))
-
-
-def as_text(json: ColumnElement[Any]) -> ColumnElement[str]:
-    """JSON as what an answer carries."""
-    return cast(json, Text)
 
 
 def with_figures(customer: FromClause) -> Join:
@@ -81,7 +57,7 @@ def in_full(customer: FromClause, people: FromClause) -> ColumnElement[Any]:
         c.currency,
         c.credit_limit,
         _balance(),
-        _rate(c.discount_rate).label("discount_rate"),
+        at_least(_ONE, c.discount_rate).label("discount_rate"),
         c.preferred_shipping,
         utc(c.customer_since).label("customer_since"),
         func.coalesce(figures.c.lifetime_value, _NO_MONEY).label("lifetime_value"),
@@ -134,8 +110,3 @@ def _balance() -> ColumnElement[Any]:
 
 def _shipping_address(customer: FromClause) -> ColumnElement[Any]:
     return func.coalesce(customer.c.shipping_address, customer.c.billing_address).label("shipping_address")
-
-
-def _rate(rate: ColumnElement[Any]) -> ColumnElement[Any]:
-    """With one decimal, or two where it has two."""
-    return func.round(rate, func.greatest(_ONE, func.scale(func.trim_scale(rate))))

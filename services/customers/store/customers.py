@@ -29,12 +29,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.customers.changes import Change, Held, Present, taken
 from services.customers.imports import Import
-from services.customers.store.answers import as_text, contacts_of, in_full, projection, with_figures
+from services.customers.store.answers import contacts_of, in_full, projection, with_figures
 from services.customers.tables import COUNT_SLOTS, contacts, customer_counts, customers, figures
 from shared.contracts.customers.answers import Customer
 from shared.contracts.customers.events import CustomerState
 from shared.errors import Refused
 from shared.messaging import Answer
+from shared.sql_json import as_text
 
 _WRITTEN = [each for each in customers.c if each.computed is None]
 _CUSTOMER = bindparam("of_customer", type_=Text)

@@ -3,19 +3,12 @@
 from sqlalchemy import JSON, bindparam, case, cast, func, literal_column, null, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.customers.store.answers import (
-    as_list,
-    as_object,
-    as_text,
-    contacts_alone,
-    in_full,
-    utc,
-    with_figures,
-)
+from services.customers.store.answers import contacts_alone, in_full, with_figures
 from services.customers.tables import contacts, customers, inbox
 from shared.contracts.customers.answers import CustomerExport
 from shared.errors import Refused
 from shared.messaging import Answer
+from shared.sql_json import as_list, as_object, as_text, utc
 
 KEPT_ANSWERS_MAX = 100  # each may be as large as the customer, and all of them are one message
 _IS_ERASED = customers.c.erased_at.is_not(None)

@@ -26,12 +26,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.customers.store.answers import as_list, as_object, as_text, summary, with_figures
+from services.customers.store.answers import summary, with_figures
 from services.customers.tables import customer_counts, customers
 from shared.contracts.customers.answers import CustomerPage
 from shared.contracts.customers.requests import FindCustomers
 from shared.contracts.pages import COUNTED_MAX
 from shared.messaging import Answer
+from shared.sql_json import as_list, as_object, as_text
 
 SearchBy = Literal["index", "order"] | None
 """How a text is looked for: by the trigrams of it, or in the order of the list until the page is full."""

@@ -5,32 +5,10 @@ from typing import Any
 from sqlalchemy import JSON, ColumnElement, FromClause, Select, cast, column, func, literal_column, select
 from sqlalchemy.types import Integer, Numeric, Text
 
-_UTC: ColumnElement[str] = literal_column("'UTC'")
-_RFC_3339: ColumnElement[str] = literal_column("""'YYYY-MM-DD"T"HH24:MI:SS"Z"'""")
+from shared.sql_json import as_list, at_least, utc
+
 _ONE: ColumnElement[int] = literal_column("1")
 _CENTS: ColumnElement[int] = literal_column("2")
-
-
-def utc(at: ColumnElement[Any]) -> ColumnElement[str]:
-    """An instant as answers show it: without fractional seconds; null for null."""
-    return func.to_char(func.timezone(_UTC, at), _RFC_3339)
-
-
-def as_object(members: Select[Any]) -> ColumnElement[Any]:
-    """The one row of `members` as a JSON object."""
-    row = members.subquery("member")
-    return select(func.row_to_json(row.table_valued())).select_from(row).scalar_subquery()
-
-
-def as_list(elements: Select[Any]) -> ColumnElement[Any]:
-    """The rows of `elements` as a JSON array of objects, in their order."""
-    rows = elements.subquery("element")
-    return func.array_to_json(func.array(select(rows.table_valued()).select_from(rows).scalar_subquery()))
-
-
-def as_text(json: ColumnElement[Any]) -> ColumnElement[str]:
-    """JSON as what an answer carries."""
-    return cast(json, Text)
 
 
 def item(order: FromClause) -> Select[Any]:
@@ -68,13 +46,8 @@ def _lines(order: FromClause) -> ColumnElement[Any]:
     )
     shown = select(
         *(stored.c[name] for name in ("product_id", "product_name", "quantity")),
-        _at_least(_CENTS, stored.c.unit_price).label("unit_price"),
-        _at_least(_ONE, stored.c.discount_rate).label("discount_rate"),
+        at_least(_CENTS, stored.c.unit_price).label("unit_price"),
+        at_least(_ONE, stored.c.discount_rate).label("discount_rate"),
         func.round(stored.c.line_total, _CENTS).label("line_total"),
     )
     return as_list(shown.correlate(order))
-
-
-def _at_least(decimals: ColumnElement[int], number: ColumnElement[Any]) -> ColumnElement[Any]:
-    """With so many decimals, or as many more as it has."""
-    return func.round(number, func.greatest(decimals, func.scale(func.trim_scale(number))))

@@ -5,10 +5,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Text, bindparam, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.orders.store.answers import as_list, as_object, as_text, in_full, utc
+from services.orders.store.answers import in_full
 from services.orders.tables import customers, orders, totals
 from shared.contracts.orders.answers import OrdersExport
 from shared.messaging import Answer
+from shared.sql_json import as_list, as_object, as_text, utc
 
 ORDERS_MAX = 1_000  # all of them are one message
 _CUSTOMER = bindparam("of_customer", type_=Text)

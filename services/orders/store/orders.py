@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.orders.lifecycle import Change
 from services.orders.store import totals, waiting
-from services.orders.store.answers import as_object, as_text, in_full
+from services.orders.store.answers import in_full
 from services.orders.store.customers import expect_there
 from services.orders.tables import customers, orders
 from services.orders.tables import totals as totals_of_customers
@@ -30,6 +30,7 @@ from shared.contracts.orders.answers import OrderInFull
 from shared.contracts.orders.events import OrderState, OrderTotals
 from shared.errors import Refused
 from shared.messaging import Answer, SetAside
+from shared.sql_json import as_object, as_text
 
 _UTC: ColumnElement[str] = literal_column("'UTC'")
 _RFC_3339: ColumnElement[str] = literal_column("""'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'""")

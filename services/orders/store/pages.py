@@ -22,13 +22,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.orders.store.answers import as_list, as_object, as_text, item, utc
+from services.orders.store.answers import item
 from services.orders.store.customers import expect_there
 from services.orders.tables import customers, orders, totals
 from shared.contracts.orders.answers import OrderPage
 from shared.contracts.orders.requests import FindOrders
 from shared.contracts.pages import COUNTED_MAX
 from shared.messaging import Answer
+from shared.sql_json import as_list, as_object, as_text, utc
 
 Statuses = Literal["any", "one", "some"]
 """Which statuses are looked for; the index gives those of one in the order of the list."""

@@ -1,4 +1,4 @@
-"""Answers as expressions of SQL: one definition serves the tables and the rows a statement has written."""
+"""JSON as expressions of SQL, so that the database builds finished answers (docs/decisions/0007)."""
 
 from typing import Any
 
@@ -12,6 +12,11 @@ _RFC_3339: ColumnElement[str] = literal_column("""'YYYY-MM-DD"T"HH24:MI:SS"Z"'""
 def utc(at: ColumnElement[Any]) -> ColumnElement[str]:
     """An instant as answers show it: without fractional seconds; null for null."""
     return func.to_char(func.timezone(_UTC, at), _RFC_3339)
+
+
+def at_least(decimals: ColumnElement[int], number: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A number with so many decimals, or as many more as it has."""
+    return func.round(number, func.greatest(decimals, func.scale(func.trim_scale(number))))
 
 
 def as_object(members: Select[Any]) -> ColumnElement[Any]:
