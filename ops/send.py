@@ -31,7 +31,10 @@ from shared.rpc import Asking, Rpc
 UNACKNOWLEDGED_MAX = 2_000
 UNANSWERED_MAX = 256
 INTERRUPTED = 130  # as a shell says of what Ctrl-C ended
-OPEN_END = "of a line without an answer it is not known whether it was carried out; nothing new will be begun"
+OPEN_END = (
+    "of a line without an answer it is not known whether it was carried out; nothing new will be begun, but "
+    "what waits for its order to come, or to come far enough, may still be"
+)
 
 
 class Lost(Exception):
@@ -49,8 +52,8 @@ class Sending:
     """Lines of one type, sent in the name of one system.
 
     file: an open file, read from where it stands.
-    timeout_s: how long the answer to a line is awaited; afterwards it is not carried out any more. None:
-    nobody awaits any.
+    timeout_s: how long the answer to a line is awaited; afterwards it is not begun any more, but what waits
+    for its order goes on waiting. None: nobody awaits any.
     """
 
     contract: type[Command[Any]]

@@ -304,7 +304,7 @@ def decode(registered: Registered, record: Record) -> Message:
     Raises:
         Poison: empty, or not what the schema says.
     """
-    if record.value is None:
+    if not record.value:
         raise Poison("bad_envelope", "the value is empty")
     return registered.message.from_json(record.value)
 
@@ -321,7 +321,7 @@ async def answer_failure(outlets: Outlets, record: Record, error: Exception | No
     if outlets.is_asked(envelope):
         code, detail = "internal_error", "the request failed"
         if isinstance(error, Poison):
-            code, detail = error.code, str(error)
+            code, detail = error.code, error.reason
         await outlets.answer(envelope, refusal_answer(Refusal(code=code, detail=detail)))
 
 

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar, overload
 import typing_extensions
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared import inbox
+from shared import inbox, outbox
 from shared.consequences import Cause, outgoing, outgoing_tombstone, resent
 from shared.dead_letters import Record
 from shared.errors import Missing, Refusal
@@ -31,8 +31,10 @@ from shared.messaging import (
     Tombstone,
     Topic,
     Value,
+    read_headers,
 )
 from shared.outbox import Outgoing
+from shared.refusals import refusal_answer, rejection_of
 
 A = TypeVar("A", bound=Value)
 F = TypeVar("F", bound=Callable[..., Any])
@@ -112,12 +114,21 @@ class Context(Generic[P]):
         _ask(query, self.asked)
 
     def as_it_came(self) -> SetAside:
-        """The message's record, to be kept until it can be handled; then return `Later`."""
+        """The message's record, to be kept until it can be handled; then return `Later`.
+
+        Headers under names that cannot be written, which are none of ours, are left out.
+
+        Raises:
+            TooLarge: it could not be published once more.
+        """
         came = self.record
         if came is None or came.value is None:
             raise ValueError("nothing came that could be set aside")
-        since = self.envelope.waiting_since or self.now
-        return SetAside(came.topic, came.key, came.value, tuple(came.headers), since)
+        since = min(self.envelope.waiting_since or self.now, self.now)  # anybody may have written it
+        headers = tuple(header for header in came.headers if _is_writable(header[0]))
+        waiting = SetAside(came.topic, came.key, came.value, headers, since)
+        outbox.expect_to_fit(resent(waiting))
+        return waiting
 
     def resend(self, waiting: Iterable[SetAside]) -> None:
         """Publish records that were set aside once more on their own topic, to be handled now."""
@@ -149,16 +160,16 @@ class Tick(Generic[P]):
             topics the handler names by then has been handled.
         service: Who runs it.
         policy: The service's settings that decide something.
+        handlers: Of the service.
         emitted: What is published if the transaction commits.
-        given_up: Records to be refused in this transaction.
     """
 
     db: AsyncConnection
     now: datetime
     service: str
+    handlers: "Handlers"
     policy: P = None  # type: ignore[assignment]  # of a service that has none
     emitted: list[Outgoing] = field(default_factory=list)
-    given_up: list[tuple[SetAside, Refusal]] = field(default_factory=list)
 
     def emit(self, message: Event | State, correlation_id: str | None = None) -> None:
         """Publish `message` after the commit; correlation_id: of the conversation it belongs to."""
@@ -168,9 +179,27 @@ class Tick(Generic[P]):
         """Publish records that were set aside once more on their own topic, to be handled now."""
         self.emitted.extend(resent(record) for record in waiting)
 
-    def refuse(self, waiting: SetAside, refusal: Refusal) -> None:
-        """Refuse a command that was set aside: said as an event, and kept as the answer to its id."""
-        self.given_up.append((waiting, refusal))
+    async def refuse(self, waiting: SetAside, refusal: Refusal) -> None:
+        """Refuse a command that was set aside: said as an event, and kept as the answer to its id.
+
+        Nothing is done where it was handled in the meantime. Before the record is deleted: a repeat that has
+        its id claimed would wait for the deletion.
+        """
+        envelope = read_headers(waiting.headers)
+        command = self.handlers.by_type[envelope.type].message.from_json(waiting.value)
+        digest = inbox.digest(waiting.value)
+        if await inbox.claim(self.db, self.service, envelope, digest, command.partition_key):
+            await inbox.keep(self.db, self.service, envelope, refusal_answer(refusal))
+            cause = Cause.of(envelope, self.service, self.now)
+            self.emitted.append(rejection_of(command, waiting.key, refusal, cause))
+
+
+def _is_writable(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _ask(query: Query[Any], asked: Asked) -> None:

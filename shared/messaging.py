@@ -238,6 +238,7 @@ class Poison(Exception):
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(f"{code}: {reason}"[:500])
         self.code = code
+        self.reason = reason[:500]
 
 
 class Envelope(NamedTuple):

@@ -82,8 +82,7 @@ async def put(db: AsyncConnection, messages: Sequence[Outgoing]) -> None:
         TooLarge: one has more than 1 MiB, with its key and headers.
     """
     for message in messages:
-        if (size := _size(message)) > REQUEST_MAX_BYTES - FRAMING_BYTES:
-            raise TooLarge(f"{size} bytes for {message.topic}")
+        expect_to_fit(message)
     await db.execute(
         _PUT,
         {
@@ -93,6 +92,16 @@ async def put(db: AsyncConnection, messages: Sequence[Outgoing]) -> None:
             "headers": [_headers_text(message.headers) for message in messages],
         },
     )
+
+
+def expect_to_fit(message: Outgoing) -> None:
+    """Go on only where the broker takes a message of this size.
+
+    Raises:
+        TooLarge: it has more than 1 MiB, with its key and headers.
+    """
+    if (size := _size(message)) > REQUEST_MAX_BYTES - FRAMING_BYTES:
+        raise TooLarge(f"{size} bytes for {message.topic}")
 
 
 class Relay:

@@ -151,6 +151,11 @@ class Queries:
                 is_there = await self._waits.wait_for(self._owners.learn(query, waiting[0].envelope))
         except (TimeoutError, LetGo):  # it is asked again by whoever still waits
             return
+        except Exception:
+            log.error("query.failed", type=query.type, exc_info=True)
+            for asked in waiting:
+                await answer_failure(self._outlets, asked.record)
+            return
         for asked in waiting:
             asked.asked[query_key(query)] = is_there
             self._waiting[asked.envelope.type].append(asked)

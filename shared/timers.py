@@ -10,16 +10,11 @@ from datetime import UTC, datetime
 
 import structlog
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared import inbox, outbox
-from shared.consequences import Cause
+from shared import outbox
 from shared.database import is_away
-from shared.errors import Refusal
 from shared.handlers import Service, Tick, Timed
-from shared.messaging import SetAside, Topic, read_headers
-from shared.outbox import Outgoing
-from shared.refusals import refusal_answer, rejection_of
+from shared.messaging import Topic
 
 HasRead = Callable[[Collection[Topic]], Awaitable[bool]]
 """Whether a service has handled everything that is on these topics now, once it has waited a while for it."""
@@ -66,25 +61,10 @@ class Timers:
         async with service.engine.begin() as db:
             if not (await db.execute(_TRY_LOCK, {"name": timed.name})).scalar_one():
                 return False
-            tick = Tick(db, now, service.name, service.policy)
+            tick = Tick(db, now, service.name, service.handlers, service.policy)
             is_more = await timed.handler(tick)
-            refused = [await self._refuse(db, now, *given_up) for given_up in tick.given_up]
-            outgoing = [*tick.emitted, *(each for each in refused if each is not None)]
-            if outgoing:
-                await outbox.put(db, outgoing)
-        if outgoing:
+            if tick.emitted:
+                await outbox.put(db, tick.emitted)
+        if tick.emitted:
             self._committed()
         return is_more
-
-    async def _refuse(
-        self, db: AsyncConnection, now: datetime, waiting: SetAside, refusal: Refusal
-    ) -> Outgoing | None:
-        """Keep the refusal of a command that waited in vain; None where it was handled in the meantime."""
-        envelope = read_headers(waiting.headers)
-        command = self._service.handlers.by_type[envelope.type].message.from_json(waiting.value)
-        digest = inbox.digest(waiting.value)
-        name = self._service.name
-        if not await inbox.claim(db, name, envelope, digest, command.partition_key):
-            return None
-        await inbox.keep(db, name, envelope, refusal_answer(refusal))
-        return rejection_of(command, waiting.key, refusal, Cause.of(envelope, name, now))

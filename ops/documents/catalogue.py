@@ -17,7 +17,8 @@ class Entry:
     """A message as it is published.
 
     Attributes:
-        body, example_headers: Of an example record in which everything is set that may be.
+        body, example_headers, key: Of an example record in which everything is set that may be; key: None
+            where it has none.
         answer: Of a request, else None.
         has_tombstones: Whether a record without a value says that the entity is no more. Those of orders and
             credit are never erased: they hold nobody's name.
@@ -27,6 +28,7 @@ class Entry:
     description: Description
     body: Json
     example_headers: dict[str, str]
+    key: str | None
     answer: type[Value] | None
     has_tombstones: bool
 
@@ -63,6 +65,7 @@ def _entry(contract: type[Message], schemas: dict[str, Schema]) -> Entry:
         description=described(contract),
         body=body,
         example_headers=example_headers(example),
+        key=example.partition_key,
         answer=answer_type(example) if isinstance(example, Request) else None,
         has_tombstones=contract is CustomerState,
     )

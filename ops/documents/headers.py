@@ -37,7 +37,8 @@ MEANINGS = {
     "ce_correlationid": "Names the conversation: that of the message before, or its `ce_id` if it has none.",
     "ce_causationid": "The `ce_id` of the message directly before; absent where only time was the cause.",
     "ce_traceparent": "W3C trace context.",
-    "ce_expirytime": "Not handled after this instant, RFC 3339 with an offset; absent: never expires.",
+    "ce_expirytime": "Not handled after this instant, RFC 3339 with an offset, unless it waits for its"
+    " order by then; absent: never expires.",
     "reply_to": "The replies topic on which an answer is awaited; absent: nobody waits for one.",
     "reply_partition": "The partition of the replies topic that the asker reads, in decimal.",
     "ask_id": "The asker's mark, new for every asking; the answer carries it.",

@@ -167,7 +167,7 @@ def _example(entry: Entry) -> str:
     required = header_set(entry.contract).required
     shown = [f"{name}: {value}" for name, value in entry.example_headers.items() if name in required]
     headers = _indented("\n".join(shown))
-    key = entry.example_headers.get("ce_partitionkey", "none")
+    key = entry.key or "none"
     value = json.dumps(entry.body, indent=2, ensure_ascii=False)
     return f"```\nkey      {key}\nheaders  {headers}\nvalue    {_indented(value)}\n```"
 

@@ -20,6 +20,7 @@ from shared.contracts.credit.requests import (
     WriteOff,
     credit_note_of_return,
     invoice_of_order,
+    is_made_id,
     issued_invoice,
 )
 from shared.contracts.orders.events import OrderReturned
@@ -45,14 +46,17 @@ def invoice_to_issue(command: IssueInvoice, account: Account, source: str, now: 
     """The invoice that `source` tells of.
 
     Raises:
-        Refused: `date_in_future`, `due_before_issued`.
+        Refused: `date_in_future`, `due_before_issued`, `invoice_id_taken`.
     """
+    made = issued_invoice(source, command.external_ref)
+    if command.invoice_id not in (None, made) and is_made_id(command.invoice_id):
+        raise Refused("invoice_id_taken", "ids of this form are made here, of orders among others")
     _not_ahead("invoice_date", command.invoice_date, day(now + AHEAD_AT_MOST))
     due = command.due_date or due_on(command.invoice_date, account.payment_terms)
     if due < command.invoice_date:
         raise Refused("due_before_issued", "due_date lies before invoice_date")
     return Invoice(
-        invoice_id=command.invoice_id or issued_invoice(source, command.external_ref),
+        invoice_id=command.invoice_id or made,
         customer_id=command.customer_id,
         amount=command.amount,
         invoice_date=command.invoice_date,

@@ -81,7 +81,7 @@ def release(
 def _why_not(
     order: OrderPlaced, account: Account, standing: Standing, policy: CreditPolicy, today: date
 ) -> str | None:
-    """The first reason to refuse; None where there is none. Amounts of nothing need no room."""
+    """The first reason to refuse; None where there is none. What reaches the limit exactly has room."""
     if not account.exists:
         return "unknown_customer"
     if not account.is_active:
@@ -93,7 +93,7 @@ def _why_not(
     oldest = standing.oldest_due_on
     if oldest is not None and (today - oldest).days > policy.past_due_block_days:
         return "account_past_due"
-    if order.total_amount > 0 and order.total_amount > account.available:
+    if order.total_amount > account.available:
         return "insufficient_credit"
     return None
 

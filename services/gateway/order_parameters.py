@@ -48,7 +48,9 @@ def _instant(text: str, of_day: time) -> datetime:
     except (ValueError, OverflowError):  # a day that no calendar has, or one before or after all that count
         pass
     hint = "; the + of an offset is written %2B" if _WITHOUT_ITS_PLUS.fullmatch(written) else ""
-    raise Unreadable("invalid_date", f"must be an RFC 3339 date or date-time, such as 2024-01-15{hint}")
+    raise Unreadable(
+        "invalid_date", f"must be an RFC 3339 date or date-time: 2024-01-15, 2024-01-15T10:00:00Z{hint}"
+    )
 
 
 def _not_backwards(members: Members) -> list[FieldError]:

@@ -10,7 +10,7 @@ import unicodedata
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache, lru_cache
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import pycountry
 from email_validator import EmailNotValidError, validate_email
@@ -31,10 +31,13 @@ from pydantic_core import PydanticCustomError
 from shared.messaging import Value
 
 CENT = Decimal("0.01")
+EARLIEST_YEAR, LATEST_YEAR = 1900, 9998
 CREDIT_LIMIT_MAX = Decimal("9999999999.99")
 AMOUNT_MAX = Decimal("999999999999.99")
 UNIT_PRICE_MAX = Decimal("9999999.9999")
 CONTACTS_MAX = 50
+
+D = TypeVar("D", date, datetime)
 
 # ISO 4217 codes an account cannot be kept in: more than two minor digits, or no currency at all (metals,
 # tests)
@@ -256,6 +259,13 @@ NumberInAnswer = Annotated[Decimal, WithJsonSchema({"type": "number"})]
 # Times
 
 
+def _of_our_times(value: D) -> D:
+    """What lies beyond cannot be told in every time zone, and is a mistake."""
+    if not EARLIEST_YEAR <= value.year <= LATEST_YEAR:
+        raise PydanticCustomError("out_of_range", "must lie between the years 1900 and 9998")
+    return value
+
+
 def _instant(value: Any, info: ValidationInfo) -> Any:
     if info.mode == "json" and not (isinstance(value, str) and _RFC_3339.fullmatch(value)):
         raise PydanticCustomError("invalid_instant", "must be an RFC 3339 date-time with an offset")
@@ -268,13 +278,18 @@ def _day(value: Any, info: ValidationInfo) -> Any:
     if isinstance(value, str) and _RFC_3339_DATE.fullmatch(value):
         return value
     if isinstance(value, str) and _RFC_3339.fullmatch(value):
-        return datetime.fromisoformat(value).astimezone(UTC).date()
+        return _of_our_times(datetime.fromisoformat(value)).astimezone(UTC).date()
     raise PydanticCustomError("invalid_date", "must be an RFC 3339 date, or a date-time with an offset")
 
 
-Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_instant), AfterValidator(_of_our_times)]
 """A point in time: on topics RFC 3339 with an offset, such as 2024-01-15T00:00:00Z."""
-Day = Annotated[date, BeforeValidator(_day), _shown(format="date")]
+Day = Annotated[
+    date,
+    BeforeValidator(_day),
+    AfterValidator(_of_our_times),
+    WithJsonSchema({"anyOf": [{"type": "string", "format": kind} for kind in ("date", "date-time")]}),
+]
 """A calendar day in UTC: 2024-01-15; a date-time with an offset is the day on which it falls there."""
 
 

@@ -24,7 +24,6 @@ from shared.contracts.orders.events import (
     OrderShipped,
 )
 from shared.contracts.orders.requests import placed_id
-from shared.ids import prefixed_id
 from shared.messaging import Message
 from tests.support.builders import a_create
 
@@ -199,7 +198,7 @@ def some_money(amount: str = "100.00", **changes: Any) -> Money:
 
 def an_invoice_id() -> str:
     """One that no other test has."""
-    return prefixed_id("inv", uuid4())
+    return f"inv_{uuid4().hex}"
 
 
 def _next(event: type[E], order: OrderEvent, changes: dict[str, object]) -> E:

@@ -1,8 +1,9 @@
 """Accounts follow their customers: opened, changed with them, and kept when they are erased."""
 
 from services.credit.accounts import Account, erased, following, marker, opened
-from services.credit.postings import Change
+from services.credit.postings import Change, day
 from services.credit.store.accounts import insert_account, lock_account, save_account
+from services.credit.store.invoices import past_due
 from shared.contracts.customers.events import CustomerErased, CustomerState
 from shared.contracts.customers.requests import GetCustomerState
 from shared.handlers import Context, Handlers, Tick
@@ -20,10 +21,11 @@ async def remember_customer(customer: CustomerState, context: Context) -> None:
         return
     held = await locked(context, customer.customer_id)
     after = following(held, customer)
+    if after.version != held.version:
+        after = after.owing(await past_due(context.db, customer.customer_id, day(context.now)))
+        context.emit(after.state())
     if after != held:
         await save_account(context.db, held, after, context.now)
-    if after.version != held.version:
-        context.emit(after.state())
 
 
 @handlers.on(CustomerErased)

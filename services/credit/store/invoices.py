@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
@@ -119,6 +120,11 @@ async def owed(db: AsyncConnection, customer_id: str, today: date, named: Named 
         rows = (await db.execute(_OWED_NAMED, {**keys, **lists, "source": named.source})).all()
     found = [invoice for row in rows if (invoice := invoice_in(row._mapping)) is not None]
     return Owed(rows[0].past_due, found)
+
+
+async def past_due(db: AsyncConnection, customer_id: str, today: date) -> Decimal:
+    """How much of what the customer owes is past its due date."""
+    return (await owed(db, customer_id, today, named=Named(source=""))).past_due
 
 
 async def overdue(db: AsyncConnection, today: date, at_most: int) -> dict[str, str]:

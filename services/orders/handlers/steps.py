@@ -72,7 +72,8 @@ async def give_up_on_orders(tick: Tick[OrdersPolicy]) -> bool:
     due = tick.now - timedelta(seconds=tick.policy.order_awaited_within_s)
     overdue = await waiting.overdue(tick.db, due, AT_ONCE)
     for each in overdue:
-        tick.refuse(each.record, NOT_YET_POSSIBLE if each.is_known else UNKNOWN_ORDER)
+        await tick.refuse(each.record, NOT_YET_POSSIBLE if each.is_known else UNKNOWN_ORDER)
+    await waiting.delete_overdue(tick.db, overdue)
     return len(overdue) == AT_ONCE
 
 

@@ -10,15 +10,33 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Text, bindparam, delete, func, literal_column, select
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    BigInteger,
+    ColumnElement,
+    Text,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.orders.tables import orders, waiting
-from shared.messaging import SetAside
+from shared.messaging import Poison, SetAside
 
 _DUE = bindparam("due", type_=waiting.c.since.type)
-_SET_ASIDE = insert(waiting).on_conflict_do_nothing(index_elements=[waiting.c.source, waiting.c.ce_id])
+_SET_ASIDE = (
+    insert(waiting)
+    .on_conflict_do_nothing(index_elements=[waiting.c.source, waiting.c.ce_id])
+    .returning(waiting.c.position)
+)
+_SET_ASIDE_BEFORE = select(waiting.c.value).where(
+    waiting.c.source == bindparam("of_source"), waiting.c.ce_id == bindparam("of_id")
+)
 _RECORD = [waiting.c[name] for name in ("topic", "key", "value", "headers", "since")]
 _FIRST: ColumnElement[int] = literal_column("0")
 
@@ -27,6 +45,7 @@ _FIRST: ColumnElement[int] = literal_column("0")
 class Overdue:
     """A command that has waited for too long. is_known: whether there is such an order of the customer."""
 
+    position: int
     record: SetAside
     is_known: bool
 
@@ -43,11 +62,8 @@ def _overdue() -> Any:
     order = select(orders.c.order_id).where(
         orders.c.order_id == waiting.c.order_id, orders.c.customer_id == waiting.c.customer_id
     )
-    return (
-        delete(waiting)
-        .where(waiting.c.position == due.c.position)
-        .returning(waiting.c.position, *_RECORD, order.exists().label("is_known"))
-    )
+    due_ones = select(waiting.c.position, *_RECORD, order.exists().label("is_known"))
+    return due_ones.join(due, due.c.position == waiting.c.position).order_by(waiting.c.position)
 
 
 def key(name: ColumnElement[str]) -> ColumnElement[int]:
@@ -56,6 +72,9 @@ def key(name: ColumnElement[str]) -> ColumnElement[int]:
 
 
 _OVERDUE = _overdue()
+_DELETE = delete(waiting).where(
+    waiting.c.position == func.any(bindparam("positions", type_=ARRAY(BigInteger)))
+)
 _BAR = select(func.pg_advisory_xact_lock(key(bindparam("of_order", type_=Text))))
 
 
@@ -74,6 +93,9 @@ async def set_aside(
         record: As it came.
         named: The ids of the order and of the customer that it names.
         message: Its `ce_source` and `ce_id`.
+
+    Raises:
+        Poison: `message_id_reused`; another message waits under the same id.
     """
     order_id, customer_id = named
     source, ce_id = message
@@ -82,7 +104,10 @@ async def set_aside(
         **{"order_id": order_id, "customer_id": customer_id, "source": source, "ce_id": ce_id},
         **{"topic": record.topic, "key": record.key, "value": record.value, "since": record.since},
     }
-    await db.execute(_SET_ASIDE, {**row, "headers": headers})
+    if (await db.execute(_SET_ASIDE, {**row, "headers": headers})).first() is None:
+        before = (await db.execute(_SET_ASIDE_BEFORE, {"of_source": source, "of_id": ce_id})).scalar()
+        if before not in (None, record.value):
+            raise Poison("message_id_reused", "this ce_id came before from this ce_source, and waits")
 
 
 def taken_out(order_id: ColumnElement[str], condition: ColumnElement[bool]) -> CTE:
@@ -101,10 +126,14 @@ def records(rows: Sequence[Any]) -> list[SetAside]:
 
 
 async def overdue(db: AsyncConnection, due: datetime, at_once: int) -> list[Overdue]:
-    """Take out records that wait since `due` or longer, at most so many, those that came first first."""
-    rows = (await db.execute(_OVERDUE, {"due": due, "at_once": at_once})).all()
-    in_order = sorted(rows, key=lambda row: row.position)
-    return [Overdue(_record(row), row.is_known) for row in in_order]
+    """Lock records that wait since `due` or longer, at most so many, those that came first first."""
+    rows = await db.execute(_OVERDUE, {"due": due, "at_once": at_once})
+    return [Overdue(row.position, _record(row), row.is_known) for row in rows]
+
+
+async def delete_overdue(db: AsyncConnection, given_up: Sequence[Overdue]) -> None:
+    """Keep no longer what was locked, and refused."""
+    await db.execute(_DELETE, {"positions": [each.position for each in given_up]})
 
 
 def _record(row: Any) -> SetAside:

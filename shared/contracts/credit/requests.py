@@ -1,5 +1,6 @@
 """What credit can be asked, and what it can be told to do. Pure."""
 
+import re
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -19,7 +20,7 @@ from shared.contracts.values import (
     PositiveAmount,
     Reason,
 )
-from shared.ids import derived_id
+from shared.ids import CROCKFORD, derived_id
 from shared.messaging import Command, Query, Value
 
 ALLOCATIONS_MAX = 500
@@ -142,6 +143,11 @@ def invoice_of_order(order_id: str) -> str:
 def credit_note_of_return(order_id: str, version: int) -> str:
     """The id of the credit note of a return of an order; version: of the event that says it."""
     return derived_id("cn", "return", order_id, str(version))
+
+
+def is_made_id(invoice_id: str | None) -> bool:
+    """Whether an id has the form of those made here: such a one may come to be that of an order's invoice."""
+    return invoice_id is not None and re.fullmatch(f"inv_[{CROCKFORD}]{{26}}", invoice_id) is not None
 
 
 def issued_invoice(source: str, external_ref: str) -> str:

@@ -93,7 +93,8 @@ class PlaceOrder(Command[OrderStanding]):
     order_date: may lie in the past, at most 24 h ahead. order_number: None draws one of the order's year.
     total_amount: where given it must be what the lines add up to. shipping_address: None for the customer's.
     lines: 1..500. The same content again changes nothing. Refused `external_ref_reused` (with other content),
-    `total_mismatch`, `total_out_of_range`, `order_number_taken`, `order_number_invalid`, `date_in_future`.
+    `total_mismatch`, `total_out_of_range`, `order_number_taken`, `order_number_invalid`, `date_in_future`,
+    `order_date_out_of_range` (numbers are there for the years 1990 to 2100).
     An order of an unknown customer is no refusal: it is rejected.
     """
 
@@ -122,7 +123,7 @@ class StepOfOrder(Command[OrderStanding]):
     order_id, external_ref: give one of the two; the reference is that under which the sender placed the
     order.
     Before the order is known, or has come so far, the command waits for it; after 15 minutes it is refused
-    `unknown_order` or `not_yet_possible`.
+    `unknown_order` or `not_yet_possible`; one of an unknown customer at once `unknown_customer`.
     """
 
     customer_id: CustomerId
@@ -141,7 +142,11 @@ class StepOfOrder(Command[OrderStanding]):
 
 
 class StartProcessing(StepOfOrder):
-    """Say that a confirmed order is being made ready. Refused `not_possible` once it has ended."""
+    """Say that a confirmed order is being made ready.
+
+    Refused `not_possible` (it has ended), `unknown_customer`,
+    `unknown_order`, `not_yet_possible`.
+    """
 
     topic = COMMANDS
     type = "order.start_processing.v1"
@@ -151,7 +156,8 @@ class StartProcessing(StepOfOrder):
 class ShipOrder(StepOfOrder):
     """Say that an order was shipped. ship_date: at most 24 h ahead.
 
-    After its delivery it fills the date in. Refused `not_possible`, `date_in_future`.
+    After its delivery it fills the date in. Refused `not_possible`, `date_in_future`, `unknown_customer`,
+    `unknown_order`, `not_yet_possible`.
     """
 
     topic = COMMANDS
@@ -164,7 +170,8 @@ class ShipOrder(StepOfOrder):
 class DeliverOrder(StepOfOrder):
     """Say that an order was delivered, and thereby shipped. delivery_date: at most 24 h ahead.
 
-    Refused `not_possible`, `date_in_future`.
+    Refused `not_possible`, `date_in_future`, `unknown_customer`,
+    `unknown_order`, `not_yet_possible`.
     """
 
     topic = COMMANDS
@@ -175,7 +182,7 @@ class DeliverOrder(StepOfOrder):
 
 
 class CancelOrder(StepOfOrder):
-    """Cancel an order that was not shipped. Refused `not_possible`."""
+    """Cancel an order that was not shipped. Refused `not_possible`, `unknown_customer`, `unknown_order`."""
 
     topic = COMMANDS
     type = "order.cancel.v1"
@@ -189,7 +196,9 @@ class ReturnOrder(StepOfOrder):
 
     amount: None for all that is left. returned_at: None for when it is handled; at most 24 h ahead.
     return_id: the sender's own, by which a repeat under another `ce_id` is known.
-    Refused `not_possible`, `exceeds_total`, `return_id_reused`, `date_in_future`.
+    Refused `not_possible`, `exceeds_total` (also where nothing is left, as of an order of nothing),
+    `return_id_reused`, `date_in_future`, `unknown_customer`,
+    `unknown_order`, `not_yet_possible`.
     """
 
     topic = COMMANDS

@@ -1,8 +1,10 @@
 from datetime import UTC, date, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
 from shared.contracts.credit.requests import invoice_of_order, issued_invoice
+from shared.ids import prefixed_id
 from tests.support.builders import a_customer_id
 from tests.support.credit_builders import (
     a_payment,
@@ -260,6 +262,15 @@ async def test_an_invoice_id_is_given_once(credit: Credit) -> None:
     await credit.posts(an_invoice_command(customer, invoice_id=invoice_id))
 
     assert await credit.refuses(an_invoice_command(customer, invoice_id=invoice_id)) == "invoice_id_taken"
+
+
+async def test_an_id_that_may_come_to_be_that_of_an_orders_invoice_is_nobody_elses(credit: Credit) -> None:
+    customer = await credit.opens_account()
+    command = an_invoice_command(customer, invoice_id=prefixed_id("inv", uuid4()))
+
+    assert await credit.refuses(command) == "invoice_id_taken"
+    own = issued_invoice("/bank", command.external_ref)
+    await credit.posts(an_invoice_command(customer, external_ref=command.external_ref, invoice_id=own))
 
 
 async def test_what_cannot_be_invoiced_is_refused(credit: Credit) -> None:

@@ -395,3 +395,15 @@ async def _waiting_for_a_name(orders: Orders) -> list[dict[str, object]]:
 
 def _headers(row: dict[str, object]) -> Headers:
     return tuple((name, value.encode()) for name, value in json.loads(str(row["headers"])))
+
+
+async def test_another_command_under_the_id_of_one_that_waits_is_a_dead_letter(orders: Orders) -> None:
+    placed = a_placement(await orders.has_customer())
+    shipment, delivery = a_shipment(placed), a_delivery(placed)
+    message_id = new_message_id()
+    await orders.takes(a_record(shipment, an_envelope(shipment, source=ERP, id=message_id)))
+
+    await orders.consumer.handle(a_record(delivery, an_envelope(delivery, source=ERP, id=message_id)))
+
+    (letter,) = orders.mailbox.letters
+    assert dict(letter.headers)["dlq_error"].startswith(b"message_id_reused")

@@ -195,7 +195,7 @@ async def give_up(tick: Tick) -> bool:
     """Refuse what has waited for a minute."""
     rows = (await tick.db.execute(text("delete from waiting returning record"))).all()
     for row in rows:
-        tick.refuse(set_aside(row.record), Refusal(code="no_loan", detail="none was made"))
+        await tick.refuse(set_aside(row.record), Refusal(code="no_loan", detail="none was made"))
     return False
 
 
@@ -390,6 +390,42 @@ async def test_what_was_set_aside_is_published_as_it_came_and_does_not_expire(
     )
     await consumer.handle(a_record(command, late))
     assert mailbox.answer_to(late).facts == {}
+
+
+async def test_how_long_it_waits_is_not_for_its_sender_to_say(library: Service, mailbox: Mailbox) -> None:
+    consumer = a_consumer(library, mailbox, Readers())
+    command = Prolong(reader_id="r-1")
+    ahead = datetime.now(UTC) + timedelta(days=365)
+
+    await consumer.handle(a_record(command, an_envelope(command, waiting_since=ahead)))
+
+    ((record,),) = await rows(library.engine, "select record from waiting")
+    assert set_aside(str(record)).since <= datetime.now(UTC)
+
+
+async def test_headers_that_nobody_could_write_are_not_kept(library: Service, mailbox: Mailbox) -> None:
+    consumer = a_consumer(library, mailbox, Readers("r-1"))
+    record = a_record(Prolong(reader_id="r-1"))
+    foreign = replace(record, headers=[*record.headers, ("x-\udcff", b"1"), ("x-theirs", b"2")])
+
+    await consumer.handle(foreign)
+    await consumer.handle(a_record(Lend(reader_id="r-1")))
+
+    (resent,) = [each for each in await said(library.engine) if "waiting_since" in each]
+    assert resent["x-theirs"] == "2"
+    assert resent.keys() == {name for name, _ in record.headers} | {"x-theirs", "waiting_since"}
+
+
+async def test_what_could_not_be_sent_once_more_is_not_set_aside(library: Service, mailbox: Mailbox) -> None:
+    consumer = a_consumer(library, mailbox, Readers("r-1"))
+    record = a_record(Prolong(reader_id="r-1"))
+    value = (record.value or b"")[:-1] + b',"x":"' + b"x" * 1_047_500 + b'"}'
+
+    await consumer.handle(replace(record, value=value))
+
+    assert await rows(library.engine, "select count(*) from waiting") == [(0,)]
+    (letter,) = mailbox.letters
+    assert dict(letter.headers)["dlq_error_class"] == b"TooLarge"
 
 
 async def test_what_waits_in_vain_is_refused_by_an_event_and_its_id_is_taken(
