@@ -32,6 +32,10 @@ pytestmark = [
 
 CREATES = 500
 DEFINITE = {200, 201, 503, 504}
+NO_ANSWER_YET = {
+    503,
+    504,
+}  # where a machine is so busy that the bus is not heard of for a second, nothing is sent
 BOTH_OF_EACH = ("customers-0", "gateway-0", "customers-1", "gateway-1")
 
 
@@ -85,7 +89,7 @@ async def test_a_kill_amid_creates_loses_and_doubles_nothing(
         await eventually(lambda enough=enough: seen[201] >= enough, within_s=HEALED_WITHIN_S)  # type: ignore[misc]
         await stack.kill("customers-0")
     ids = await asyncio.gather(*creating)
-    assert set(seen) <= {201, 504}
+    assert set(seen) <= {201, *NO_ANSWER_YET}
     await assert_one_of_each(stack, list(ids))
 
 
@@ -126,7 +130,7 @@ async def test_processes_that_are_killed_one_by_one_lose_nothing_acknowledged(
             await stack.kill(name)
             await stack.wait_ready(name)
         await load.goes_on(50)
-    assert set(load.seen) <= {200, 201, 504, *BROKEN_OFF}
+    assert set(load.seen) <= {200, 201, *NO_ANSWER_YET, *BROKEN_OFF}
     await assert_one_of_each(stack, load.ids)
 
 
