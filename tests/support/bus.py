@@ -8,7 +8,7 @@ looked at.
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -32,7 +32,6 @@ from shared.messaging import (
     Headers,
     Query,
     Request,
-    Topic,
     Value,
     answer_type,
     timestamp,
@@ -42,8 +41,8 @@ from shared.outbox import Outgoing, outbox
 from shared.owners import Owners
 from shared.queries import Queries
 from shared.rpc import Asking
-from shared.timers import Timers
 from tests.support.kafka import Published
+from tests.support.passing_time import pass_time
 
 A = TypeVar("A", bound=Value)
 
@@ -145,9 +144,7 @@ class Bus:
     async def pass_time(self, now: datetime) -> None:
         """Run whatever services do as time passes, as of `now`, with all that follows from it."""
         for service in self._services:
-            timers = Timers(service, _everything_is_read, self.wake_relay)
-            for timed in service.handlers.timed:
-                await timers.run_all_due(timed, now)
+            await pass_time(service, now, self.wake_relay)
         await self._relay_all()
 
     @asynccontextmanager
@@ -180,10 +177,6 @@ class Bus:
 
     def wake_relay(self) -> None:
         """Whoever published the record relays once it is handled."""
-
-
-async def _everything_is_read(topics: Collection[Topic]) -> bool:
-    return True
 
 
 async def _taken(engine: AsyncEngine) -> list[Outgoing]:

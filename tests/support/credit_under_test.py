@@ -17,11 +17,11 @@ from shared.handlers import Service
 from shared.messaging import Answer, Command, Event, Query, State
 from shared.owners import Owners
 from shared.queries import Queries
-from shared.timers import Timers
 from tests.support.builders import a_record, an_asking_envelope, an_envelope
 from tests.support.credit_builders import a_customer_state
 from tests.support.known_customers import Customers
 from tests.support.mailbox import Mailbox
+from tests.support.passing_time import pass_time
 
 
 @dataclass
@@ -83,9 +83,7 @@ class Credit:
 
     async def passes_time(self, now: datetime) -> None:
         """What is done as time passes, as of `now`."""
-        timers = Timers(self.service, _everything_is_read, self.mailbox.wake_relay)
-        for timed in handlers.timed:
-            await timers.run_all_due(timed, now)
+        await pass_time(self.service, now, self.mailbox.wake_relay)
 
     async def said(self, customer_id: str) -> list[dict[str, Any]]:
         """What was said of a customer: bodies with their `type`, in their order."""
@@ -123,10 +121,6 @@ class Credit:
         """What a statement finds."""
         async with reading(self.engine).connect() as db:
             return [dict(row._mapping) for row in await db.execute(text(statement), values)]
-
-
-async def _everything_is_read(topics: object) -> bool:
-    return True
 
 
 def credit_on(engine: AsyncEngine) -> Credit:

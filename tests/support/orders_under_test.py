@@ -18,12 +18,12 @@ from shared.handlers import Service
 from shared.messaging import Answer, Command, Event, Query, State
 from shared.owners import Owners
 from shared.queries import Queries
-from shared.timers import Timers
 from tests.support.builders import a_record, an_asking_envelope, an_envelope
 from tests.support.kafka import Published
 from tests.support.known_customers import Customers
 from tests.support.mailbox import Mailbox
 from tests.support.order_builders import ERP, a_customer_state, a_placement, a_reservation
+from tests.support.passing_time import pass_time
 
 
 @dataclass
@@ -101,9 +101,7 @@ class Orders:
 
     async def passes_time(self, now: datetime) -> None:
         """What is done as time passes, as of `now`."""
-        timers = Timers(self.service, _everything_is_read, self.mailbox.wake_relay)
-        for timed in handlers.timed:
-            await timers.run_all_due(timed, now)
+        await pass_time(self.service, now, self.mailbox.wake_relay)
 
     async def order(self, placed: PlaceOrder) -> dict[str, Any]:
         """The row of an order; amounts as texts."""
@@ -143,10 +141,6 @@ class Orders:
     async def _changed(self, statement: str, **values: object) -> list[dict[str, Any]]:
         async with self.engine.begin() as db:
             return [dict(row._mapping) for row in await db.execute(text(statement), values)]
-
-
-async def _everything_is_read(topics: object) -> bool:
-    return True
 
 
 def orders_on(engine: AsyncEngine) -> Orders:

@@ -5,20 +5,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.database import new_engine
 from tests.support.credit_under_test import Credit, credit_on
-from tests.support.postgres import Database, fresh_database
+from tests.support.postgres import Database
 
 
 @pytest.fixture
-async def credit_database(postgres_url: str) -> AsyncIterator[Database]:
-    async with fresh_database(postgres_url, "credit") as database:
-        yield database
-
-
-@pytest.fixture
-async def engine(credit_database: Database) -> AsyncIterator[AsyncEngine]:
-    engine = new_engine(credit_database.runtime, pool_size=10, application_name="test")
-    yield engine
-    await engine.dispose()
+def engine(credit_engine: AsyncEngine) -> AsyncEngine:
+    return credit_engine
 
 
 @pytest.fixture
