@@ -59,6 +59,25 @@ class CreditCheckPage(Value):
     meta: PageMeta
 
 
+class CreditAnalytics(Value):
+    """What a customer owes and may owe, and how it pays.
+
+    credit_utilization: percent of the limit that the balance takes, one decimal, never below 0; of a limit of
+    0 it is 0.0, or 100.0 where there is a balance.
+    avg_payment_days: mean of the days from invoice to last payment, of invoices settled in the period; null
+    where there is none. risk_score: as a credit check of today would assess it, by `model_version`.
+    as_of: since when the figures have stood as shown; null before the first.
+    """
+
+    current_balance: NumberInAnswer
+    credit_limit: NumberInAnswer
+    credit_utilization: NumberInAnswer
+    avg_payment_days: int | None
+    risk_score: Risk
+    model_version: str
+    as_of: datetime | None
+
+
 class ReceivablePosted(Value):
     """A command was carried out, now or before: under which id, and the account's version and balance since.
 

@@ -6,9 +6,16 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from shared.contracts.credit.answers import CreditCheckPage, CreditExport, CreditReport, ReceivablePosted
+from shared.contracts.credit.answers import (
+    CreditAnalytics,
+    CreditCheckPage,
+    CreditExport,
+    CreditReport,
+    ReceivablePosted,
+)
 from shared.contracts.credit.topics import COMMANDS, QUERIES, RECEIVABLE_COMMANDS
 from shared.contracts.pages import Paged
+from shared.contracts.periods import Period
 from shared.contracts.values import (
     CheckId,
     Currency,
@@ -63,6 +70,22 @@ class FindCreditChecks(Paged, Query[CreditCheckPage]):
     key = "customer_id"
 
     customer_id: CustomerId
+
+
+class GetCreditAnalytics(Query[CreditAnalytics]):
+    """Ask what a customer owes, and how it pays.
+
+    period: of the settled invoices, by UTC day from its first day on. now: where it ends, and the day of the
+    risk. Refused `customer_not_found`.
+    """
+
+    topic = QUERIES
+    type = "credit_analytics.get.v1"
+    key = "customer_id"
+
+    customer_id: CustomerId
+    period: Period
+    now: Instant
 
 
 class ExportCredit(Query[CreditExport]):

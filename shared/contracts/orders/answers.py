@@ -10,6 +10,7 @@ from shared.messaging import Value
 Status = Literal[
     "pending", "confirmed", "processing", "shipped", "delivered", "rejected", "cancelled", "returned"
 ]
+Segment = Literal["dormant", "new", "at_risk", "high_value", "regular"]
 
 
 class Order(Value):
@@ -81,6 +82,54 @@ class OrderStanding(Value):
     order_number: str
     status: Status
     version: int
+
+
+class MonthOfOrders(Value):
+    """Accepted orders of a calendar month in UTC, by `order_date`, as far as it lies in the period.
+
+    month: YYYY-MM. revenue: their totals, less what was returned of them.
+    """
+
+    month: str
+    orders: int
+    revenue: NumberInAnswer
+    avg_order_value: NumberInAnswer
+
+
+class ProductSold(Value):
+    """A product in the lines of a customer's accepted orders of the period, but for those wholly returned.
+
+    product_name: as the newest of these orders calls it. revenue: net of line discounts.
+    """
+
+    product_id: str
+    product_name: str
+    quantity_ordered: int
+    revenue: NumberInAnswer
+
+
+class OrderAnalytics(Value):
+    """A customer's orders in figures. Accepted orders alone count, a returned one less what was returned.
+
+    Of all time: lifetime_value, total_orders, avg_order_value, last_order_date (null before the first),
+    days_since_last_order (calendar days in UTC, null before the first), customer_segment.
+    Of the period: total_revenue, order_history (newest month first; months without orders are left out),
+    top_products (by revenue, then quantity, at most five).
+    segment_version: of the rules and thresholds that made the segment.
+    as_of: since when the figures have stood as shown; null before the first order.
+    """
+
+    lifetime_value: NumberInAnswer
+    total_orders: int
+    avg_order_value: NumberInAnswer
+    last_order_date: datetime | None
+    days_since_last_order: int | None
+    total_revenue: NumberInAnswer
+    order_history: list[MonthOfOrders]
+    top_products: list[ProductSold]
+    customer_segment: Segment
+    segment_version: str
+    as_of: datetime | None
 
 
 class OrdersExport(Value):

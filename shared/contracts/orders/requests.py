@@ -6,6 +6,7 @@ from pydantic import AwareDatetime, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.contracts.orders.answers import (
+    OrderAnalytics,
     OrderInFull,
     OrderPage,
     OrdersExport,
@@ -14,6 +15,7 @@ from shared.contracts.orders.answers import (
 )
 from shared.contracts.orders.topics import COMMANDS, QUERIES
 from shared.contracts.pages import Paged
+from shared.contracts.periods import Period
 from shared.contracts.values import (
     Address,
     Amount,
@@ -62,6 +64,22 @@ class GetOrder(Query[OrderInFull]):
 
     customer_id: CustomerId
     order_id: OrderId
+
+
+class GetOrderAnalytics(Query[OrderAnalytics]):
+    """Ask for a customer's orders in figures.
+
+    period: of what is not of all time. now: where it ends, and up to which days are counted.
+    Refused `customer_not_found`.
+    """
+
+    topic = QUERIES
+    type = "order_analytics.get.v1"
+    key = "customer_id"
+
+    customer_id: CustomerId
+    period: Period
+    now: Instant
 
 
 class ExportOrders(Query[OrdersExport]):
