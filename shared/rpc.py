@@ -53,6 +53,7 @@ TICK_S = 0.02
 ECHO_EVERY_S = 1.0
 ECHO_WITHIN_S = 1.0
 ECHO_AGAIN_AFTER_S = 0.1
+LATE_AT_MOST_S = 0.2  # a process that itself got no turn for so long knows nothing of the bus
 POLL_MS = 1_000
 OUR_HEADERS = frozenset({"ask_id", "content-type", "ce_correlationid"})
 
@@ -122,6 +123,8 @@ class _Waiting:
 
 class KafkaRpc:
     """`Rpc` over Kafka; also watches the bus by an echo of its own each second, through broker and back.
+
+    Any answer that arrives meanwhile shows as much as the echo.
 
     Args:
         bootstrap_servers: host:port, several separated by commas.
@@ -311,6 +314,7 @@ class KafkaRpc:
                     self._take(record)
 
     def _take(self, record: ConsumerRecord[Any, Any]) -> None:
+        self._echo.set()
         try:
             headers = {name: value.decode() for name, value in record.headers}
         except (UnicodeDecodeError, AttributeError):
@@ -318,7 +322,6 @@ class KafkaRpc:
             return
         ask_id = headers.get("ask_id", "")
         if ask_id == self._echo_mark:
-            self._echo.set()
             return
         waiting = self._waiting.get(ask_id)
         if waiting is None or waiting.answered.done() or record.value is None:
@@ -330,11 +333,13 @@ class KafkaRpc:
     async def _watch(self) -> None:
         """Know whether the bus carries anything: send an echo to our own partition and see it come back."""
         while True:
+            given_up_at = time.monotonic() + ECHO_WITHIN_S
             with suppress(KafkaError, TimeoutError):
                 async with asyncio.timeout(ECHO_WITHIN_S):
                     await self._send_echo()
                     await self._echo.wait()
-            self._is_up = self._echo.is_set()
+            if self._echo.is_set() or time.monotonic() < given_up_at + LATE_AT_MOST_S:
+                self._is_up = self._echo.is_set()
             if dead := [
                 name for each in (self._queries, self._commands, self._consumer) for name in dead_tasks(each)
             ]:

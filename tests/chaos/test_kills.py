@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from ops.local import LocalStack
+from ops.services import Commands
 from ops.settings import Settings
 from shared.database import new_engine
 from tests.support.eventually import eventually
@@ -36,6 +37,7 @@ NO_ANSWER_YET = {
     503,
     504,
 }  # where a machine is so busy that the bus is not heard of for a second, nothing is sent
+PATIENCE_S = "25"  # of the gateway: that nothing is lost is the rule here, not how fast a busy machine is
 BOTH_OF_EACH = ("customers-0", "gateway-0", "customers-1", "gateway-1")
 
 
@@ -49,7 +51,8 @@ async def stack(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         replicas=getattr(request, "param", 1),
         trains_startup_cache=False,
     )
-    async with LocalStack(settings) as stack:
+    patient = ("env", f"DEADLINE_S={PATIENCE_S}", *Commands().gateway)
+    async with LocalStack(settings, Commands(gateway=patient)) as stack:
         yield stack
 
 
