@@ -19,13 +19,14 @@ export UV_COMPILE_BYTECODE := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help sync up down test-compose run demo stop reset status logs check format test test-unit test-integration test-e2e bench docs
+.PHONY: help sync up down test-compose run demo verify rebuild stop reset status logs check format test test-unit test-integration test-e2e bench bench-projections docs
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  Variables of run, with their defaults: GATEWAY_PORT=8000 KAFKA_PORT=9092 POSTGRES_PORT=5433"
-	@echo "  STATE_DIR=.local REPLICAS=1; KAFKA_BOOTSTRAP_SERVERS, DATABASE_URL_<SERVICE> for servers of yours."
+	@echo "  STATE_DIR=.local REPLICAS=1 METRICS_PORT=0 (none); KAFKA_BOOTSTRAP_SERVERS, DATABASE_URL_<SERVICE> for"
+	@echo "  servers of yours."
 	@echo "  Other targets that speak to what runs (demo, stop, status, …) take the same ones."
 
 sync: $(SYNCED) ## Install everything into .venv (done by the other targets when needed)
@@ -35,6 +36,12 @@ run: $(SYNCED) ## Start PostgreSQL, Kafka and all services; Ctrl-C stops them
 
 demo: $(SYNCED) ## Fill what runs with fifty customers and years of orders (SLOWLY=1: then go on ordering)
 	@$(BIN)/customers-api demo $(if $(SLOWLY),--slowly)
+
+verify: $(SYNCED) ## Compare every kept figure with what it is made from (one service: make verify SERVICE=credit)
+	@$(BIN)/customers-api verify $(SERVICE)
+
+rebuild: $(SYNCED) ## Repair what differs, while all serves (one customer: make rebuild CUSTOMER=cust_…)
+	@$(BIN)/customers-api rebuild $(SERVICE) $(if $(CUSTOMER),--customer $(CUSTOMER))
 
 stop: $(SYNCED) ## Stop what `make run` started, from another terminal
 	@$(BIN)/customers-api stop
@@ -90,6 +97,9 @@ test-compose: $(SYNCED) ## Run the end-to-end tests on containers of their own, 
 bench: $(SYNCED) ## Measure what a request costs, and how long one waits when a process is killed
 	$(BIN)/python -m bench.shape
 	$(BIN)/python -m bench.recovery
+
+bench-projections: $(SYNCED) ## Measure how fast order events come into figures and facts (EVENTS=1000000)
+	$(BIN)/python -m bench.projections $(if $(EVENTS),--events=$(EVENTS))
 
 $(SYNCED): pyproject.toml uv.lock $(UV_OF_OUR_OWN)
 	$(UV) sync --all-extras --locked

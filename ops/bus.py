@@ -62,7 +62,7 @@ async def producer(servers: str, topic: Topic) -> AsyncIterator[AIOKafkaProducer
     Raises:
         NoBus: nobody there, or no such topic.
     """
-    await _ensure_bus(servers, topic)
+    await ensure_bus(servers, topic)
     started = new_producer(servers, acks="all")
     try:
         await started.start()
@@ -78,7 +78,7 @@ async def rpc(servers: str, source: str, *topics: Topic) -> AsyncIterator[KafkaR
     Raises:
         NoBus: nobody there, or no such topic.
     """
-    await _ensure_bus(servers, *topics, SERVICES_REPLIES)
+    await ensure_bus(servers, *topics, SERVICES_REPLIES)
     started = KafkaRpc(servers, source, SERVICES_REPLIES)
     try:
         try:
@@ -122,6 +122,26 @@ async def relay(asked: Rpc, request: Request[A], asking: Asking) -> Answer[A]:
         raise DeadlineExceeded(request.type) from None
 
 
+async def ensure_bus(servers: str, *topics: Topic) -> None:
+    """Go on only where there is a broker, and has these topics.
+
+    Raises:
+        NoBus: nobody there, or no such topic.
+    """
+    # a client of its own, whose failure is known before a producer is made: one that does not start
+    # complains when it is thrown away
+    client: Any = AIOKafkaClient(bootstrap_servers=servers, request_timeout_ms=REQUEST_TIMEOUT_MS)
+    try:
+        await client.bootstrap()
+        known = (await client.fetch_all_metadata()).topics()
+    except (KafkaError, OSError):
+        raise NoBus(f"no Kafka answers at {servers} (is it running? make run)") from None
+    finally:
+        await client.close()
+    if missing := [topic.name for topic in topics if topic.name not in known]:
+        raise NoBus(f"Kafka at {servers} has no topic {missing[0]} (is it running? make run)")
+
+
 def keep_clients_quiet() -> None:
     """Let the clients' own log events be; what becomes of a verb is said by the verb, in one line."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
@@ -139,18 +159,3 @@ async def _relay_once_it_is_there(asked: Rpc, request: Request[A], asking: Askin
             return await asked.relay(request, left)
         except Unavailable:  # nothing was sent
             await asyncio.sleep(ASK_AGAIN_AFTER_S)
-
-
-async def _ensure_bus(servers: str, *topics: Topic) -> None:
-    # a client of its own, whose failure is known before a producer is made: one that does not start
-    # complains when it is thrown away
-    client: Any = AIOKafkaClient(bootstrap_servers=servers, request_timeout_ms=REQUEST_TIMEOUT_MS)
-    try:
-        await client.bootstrap()
-        known = (await client.fetch_all_metadata()).topics()
-    except (KafkaError, OSError):
-        raise NoBus(f"no Kafka answers at {servers} (is it running? make run)") from None
-    finally:
-        await client.close()
-    if missing := [topic.name for topic in topics if topic.name not in known]:
-        raise NoBus(f"Kafka at {servers} has no topic {missing[0]} (is it running? make run)")

@@ -17,6 +17,8 @@ app = typer.Typer(
     "that run already.",
 )
 
+AWAITED = "Seconds for a service to publish what it has said, and to read what it follows."
+
 credit = typer.Typer(no_args_is_help=True, help="What credit keeps, looked into.")
 app.add_typer(credit, name="credit")
 
@@ -124,15 +126,42 @@ def export(customer_id: Annotated[str, typer.Argument(metavar="CUSTOMER_ID")]) -
     raise typer.Exit(verb.export(_settings(), customer_id))
 
 
-@credit.command()
-def verify() -> None:
-    """Recompute every balance from what it is made of, and show where it differs; exit code 1 if it does.
+@app.command()
+def verify(
+    service: Annotated[str | None, typer.Argument(metavar="[SERVICE]", help="Only this one.")] = None,
+    timeout: Annotated[float, typer.Option(min=0.1, help=AWAITED)] = 60.0,
+) -> None:
+    """Compare every kept figure with what it is made from, and show where it differs.
 
-    Looks into the database of DATABASE_URL_CREDIT, else into that of the local stack.
+    Looks into the databases of DATABASE_URL_<SERVICE>, else into those of the local stack; changes nothing.
+    Exit code 0: no differences; 1: some; 2: something does not answer.
     """
-    from ops import credit_verify as verb
+    from ops import verify as verb
 
-    raise typer.Exit(verb.verify(_settings()))
+    raise typer.Exit(verb.verify(_settings(), service, timeout))
+
+
+@app.command()
+def rebuild(
+    service: Annotated[str | None, typer.Argument(metavar="[SERVICE]", help="Only this one.")] = None,
+    customer: Annotated[str | None, typer.Option(metavar="ID", help="Only this one.")] = None,
+    timeout: Annotated[float, typer.Option(min=0.1, help=AWAITED)] = 60.0,
+) -> None:
+    """Repair what `verify` shows, one customer at a time, while everything serves.
+
+    May be broken off and run again. Exit code 1: there is no such customer; 2: something does not answer.
+    """
+    from ops import rebuild as verb
+
+    raise typer.Exit(verb.rebuild(_settings(), service, customer, timeout))
+
+
+@credit.command("verify")
+def verify_credit(timeout: Annotated[float, typer.Option(min=0.1, help=AWAITED)] = 60.0) -> None:
+    """Another name for `verify credit`."""
+    from ops import verify as verb
+
+    raise typer.Exit(verb.verify(_settings(), "credit", timeout))
 
 
 @credit.command()

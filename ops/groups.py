@@ -1,8 +1,9 @@
 """Consumer groups as the broker sees them: how many members each has, and how far behind it is."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import stamina
@@ -18,6 +19,7 @@ from shared.messaging import Topic
 
 STABLE = "Stable"
 COORDINATED_WITHIN_S = 20.0
+LOOK_EVERY_S = 0.1
 NOT_YET = GroupCoordinatorNotAvailableError  # of a broker that no group has asked for anything yet
 
 
@@ -69,6 +71,27 @@ async def groups(bootstrap_servers: str, topics: Collection[Topic]) -> list[Grou
         await asyncio.gather(client.close(), admin.close(), consumer.stop(), return_exceptions=True)
 
 
+async def has_read(bootstrap_servers: str, group: str, topic: Topic, within_s: float) -> bool:
+    """Whether a group finishes within so many seconds what is on a topic now.
+
+    Raises:
+        KafkaError: the broker does not answer.
+    """
+    given_up_at = monotonic() + within_s
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=REQUEST_TIMEOUT_MS)
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, request_timeout_ms=REQUEST_TIMEOUT_MS)
+    try:
+        await asyncio.gather(admin.start(), consumer.start())
+        end = await consumer.end_offsets(_partitions([topic.name]))
+        while sum((await _left(admin, consumer, group, end)).values()):
+            if monotonic() > given_up_at:
+                return False
+            await asyncio.sleep(LOOK_EVERY_S)
+        return True
+    finally:
+        await asyncio.gather(admin.close(), consumer.stop(), return_exceptions=True)
+
+
 async def _members(client: Any, group: str) -> tuple[int, str]:
     coordinator = None
     async for attempt in stamina.retry_context(
@@ -82,12 +105,21 @@ async def _members(client: Any, group: str) -> tuple[int, str]:
 
 
 async def _lag(admin: Any, consumer: Any, group: str, topics: list[str]) -> int:
-    partitions = [TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)]
-    first, end, committed = await asyncio.gather(
-        consumer.beginning_offsets(partitions),
-        consumer.end_offsets(partitions),
-        admin.list_consumer_group_offsets(group, partitions=partitions),
+    end = await consumer.end_offsets(_partitions(topics))
+    return sum((await _left(admin, consumer, group, end)).values())
+
+
+def _partitions(topics: list[str]) -> list[TopicPartition]:
+    return [TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)]
+
+
+async def _left(
+    admin: Any, consumer: Any, group: str, end: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, int]:
+    """How many records of each partition it has not finished, of those before its end."""
+    first, committed = await asyncio.gather(
+        consumer.beginning_offsets(list(end)),
+        admin.list_consumer_group_offsets(group, partitions=list(end)),
     )
     # a partition without a commit is read from its beginning
-    done = {each: max(committed[each].offset, first[each]) for each in partitions}
-    return sum(end[each] - done[each] for each in partitions)
+    return {each: max(0, end[each] - max(committed[each].offset, first[each])) for each in end}

@@ -215,14 +215,19 @@ class LocalStack:
     def _service_kinds(self) -> list[Kind]:
         kafka = self._broker()
         listener = self._listener.fileno() if self._listener else -1
-        replicas = [Replica(number, self.state.health) for number in range(self.settings.replicas)]
         consumers = [
-            services.service(self._commands, name, replica, kafka, self._databases[name])
+            services.service(self._commands, name, self._replica(name, number), kafka, self._databases[name])
             for name in SERVICES
-            for replica in replicas
+            for number in range(self.settings.replicas)
         ]
-        gateways = [services.gateway(self._commands, replica, listener, kafka) for replica in replicas]
+        gateways = [
+            services.gateway(self._commands, Replica(number, self.state.health), listener, kafka)
+            for number in range(self.settings.replicas)
+        ]
         return [*consumers, *gateways]
+
+    def _replica(self, service: str, number: int) -> Replica:
+        return Replica(number, self.state.health, self.settings.metrics_port_of(service, number))
 
     def _broker(self) -> Kafka:
         return Kafka(self.kafka_bootstrap_servers, is_ours=self.settings.needs_kafka)

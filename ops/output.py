@@ -2,9 +2,12 @@
 
 import threading
 from contextlib import suppress
+from types import TracebackType
+from typing import Self
 from zlib import crc32
 
 from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from ops.log_files import Follower, Line
@@ -29,6 +32,7 @@ errors = Terminal(highlight=False, emoji=False, markup=False, soft_wrap=True, st
 
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta", "bright_green")
 PREFIX_WIDTH = 12
+INTERRUPTED = 130  # as a shell says of what Ctrl-C ended
 
 
 def colour_of(name: str) -> str:
@@ -50,6 +54,36 @@ def health(why: str) -> Text:
 def fail(message: str) -> None:
     """Say on standard error why there is no result."""
     errors.say(Text("error: ", style="bold red") + Text(message))
+
+
+class Doing:
+    """Shows on standard error what is being done: a line that changes on a terminal, plain ones elsewhere."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+        self._is_plain = not errors.is_terminal
+        self._progress = Progress(*columns, console=errors, transient=True, disable=self._is_plain)
+        self._task = self._progress.add_task(name, total=None)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def tell(self, what: str) -> None:
+        """Something new is being done."""
+        self.count(what)
+        if self._is_plain:
+            errors.say(f"{self._name}: {what}")
+
+    def count(self, how_far: str) -> None:
+        """It has come so far, which is shown on a terminal only."""
+        self._progress.update(self._task, description=f"{self._name}: {how_far}")
 
 
 class BackgroundDisplay:

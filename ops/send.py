@@ -21,7 +21,7 @@ from ops import bus
 from ops.bus import NoBus
 from ops.lines import Numbered, UnknownType, command_of, numbered, read, size_of
 from ops.outcomes import Outcomes
-from ops.output import console, errors, fail
+from ops.output import INTERRUPTED, console, errors, fail
 from ops.settings import Settings
 from shared.errors import DeadlineExceeded, Refused
 from shared.ids import new_message_id
@@ -30,7 +30,6 @@ from shared.rpc import Asking, Rpc
 
 UNACKNOWLEDGED_MAX = 2_000
 UNANSWERED_MAX = 256
-INTERRUPTED = 130  # as a shell says of what Ctrl-C ended
 OPEN_END = (
     "of a line without an answer it is not known whether it was carried out; nothing new will be begun, but "
     "what waits for its order to come, or to come far enough, may still be"

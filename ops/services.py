@@ -45,10 +45,11 @@ class Commands:
 
 @dataclass(frozen=True)
 class Replica:
-    """Which process of a service: number 0.., and the folder of heartbeats."""
+    """Which process of a service: number 0.., the folder of heartbeats, the port of metrics (0: none)."""
 
     number: int
     health: Path
+    metrics_port: int = 0
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,11 @@ def topics(commands: Commands, kafka: Kafka) -> Program:
 
 def service(commands: Commands, name: str, replica: Replica, kafka: Kafka, urls: DatabaseUrls) -> Kind:
     """One process of a service, which is told of one database only, in the role that cannot alter it."""
-    told = {**kafka.member_environment(), f"DATABASE_URL_{name.upper()}": urls.runtime}
+    told = {
+        **kafka.member_environment(),
+        f"DATABASE_URL_{name.upper()}": urls.runtime,
+        "METRICS_PORT": str(replica.metrics_port),
+    }
     argv = _filled(commands.service, service=name)
     return _kind(_program(f"{name}-{replica.number}", argv, told), replica)
 

@@ -44,6 +44,8 @@ class Settings:
     heartbeat_limit_s: a process whose heartbeat is older is killed.
     first_heartbeat_limit_s: the same for a process that has not shown any yet.
     trains_startup_cache: whether the broker's start may be made faster in the background.
+    metrics_port: where the first process of a service serves its metrics, each further one at the next; 0
+        has none serve any.
     """
 
     gateway_port: int = 8000
@@ -56,6 +58,7 @@ class Settings:
     heartbeat_limit_s: float = OLD_AFTER_S
     first_heartbeat_limit_s: float = 60.0
     trains_startup_cache: bool = True
+    metrics_port: int = 0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -70,6 +73,7 @@ class Settings:
             kafka_bootstrap_servers=reader.bootstrap_servers(),
             databases=reader.databases(),
             trains_startup_cache=environment.get("TRAIN_STARTUP_CACHE", "1") != "0",
+            metrics_port=reader.integer("METRICS_PORT", 0, MAX_PORT - len(SERVICES) * MAX_REPLICAS),
         )
         ports = [
             port for port in (settings.gateway_port, settings.kafka_port, settings.postgres_port) if port
@@ -79,6 +83,10 @@ class Settings:
         if reader.errors:
             raise SettingsInvalid("\n".join(reader.errors))
         return settings
+
+    def metrics_port_of(self, service: str, replica: int) -> int:
+        """Where one process serves its metrics; 0: nowhere."""
+        return self.metrics_port and self.metrics_port + SERVICES.index(service) * self.replicas + replica
 
     @property
     def needs_kafka(self) -> bool:

@@ -5,7 +5,8 @@ Why our own: docs/decisions/0006-own-consume-loop.md.
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from functools import partial
 from typing import Any
 
 import structlog
@@ -176,7 +177,8 @@ class _Process:
         if self._settings.health_file:
             background.append(asyncio.create_task(beat(self._settings.health_file, watchdog.faults)))
         try:
-            yield
+            async with self._lags_served(commands):
+                yield
         finally:
             self.relay.stop()
             await relay
@@ -186,6 +188,15 @@ class _Process:
                 await self.rpc.stop()
             await asyncio.gather(*map(stop_quickly, (self.outlets.answers, self.outlets.letters)))
             await self.engine.dispose()
+
+    def _lags_served(self, commands: CommandSubscription | None) -> AbstractAsyncContextManager[None]:
+        settings = self._settings
+        if commands is None or not settings.metrics_port:
+            return nullcontext()
+        from shared.metrics import lags_served  # here: a service that serves none starts without its library
+
+        measure = partial(commands.lags, self._handlers.topics("events", "state"))
+        return lags_served(self.service.name, settings.metrics_host, settings.metrics_port, measure)
 
     def _declare(self, outlets: KafkaOutlets) -> CommandSubscription | None:
         name, handlers = self.service.name, self._handlers

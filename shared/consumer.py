@@ -1,41 +1,38 @@
 """What surrounds a handler: record → envelope → message → transaction → answer, and what becomes of failures.
 
 `Consumer` runs commands, events and state records, each in one transaction with its claim, its emitted
-messages and its kept answer; queries are answered by `shared.queries`, but for those that stand on a commands
-topic to be answered behind the commands before them. Knows no broker: records come in, and answers and dead
-letters go out, by `Outlets`.
+messages and its kept answer; those that are for a handler of batches go to `shared.batches`. Queries are
+answered by `shared.queries`, but for those that stand on a commands topic to be answered behind the commands
+before them. Knows no broker: records come in, and answers and dead letters go out, by `Outlets`.
 """
 
 import asyncio
-import random
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import count
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared import inbox, outbox
+from shared.batches import Batches
 from shared.consequences import Cause
-from shared.database import is_away, is_locked, is_transient, reading
+from shared.database import reading
 from shared.dead_letters import Record, dead_letter
 from shared.errors import Missing, Refusal, Refused
-from shared.handlers import Context, Later, Reading, Registered, Service, query_key
+from shared.handlers import Context, Handler, Later, Reading, Registered, Service, query_key
 from shared.messaging import Answer, Envelope, Message, Poison, Query, Tombstone, read_headers
 from shared.outbox import Outgoing
 from shared.owners import Owners
+from shared.received import decode, is_expired
 from shared.refusals import refusal_answer, rejection_of
+from shared.retries import Failure, persevere
 from shared.waits import LetGo, Waits
 
-CLOCKS_AGREE_WITHIN = timedelta(seconds=2)
 TRANSACTIONS = 8  # at once
-TRANSIENT_ATTEMPTS = 3
-TRANSIENT_PAUSE_S = 0.02
-AWAY_PAUSE_S = 0.05
-AWAY_PAUSE_MAX_S = 0.5
 
 log = structlog.get_logger()
 
@@ -95,14 +92,32 @@ class Consumer:
         self._owners = owners
         self._transactions = asyncio.Semaphore(transactions)
         self._waits = Waits()
+        self._batches = Batches(service, self._transactions, self._waits, self._give_up)
+
+    def batch_handler(self, record: Record) -> Handler | None:
+        """The function that is given the record together with others; None where it is handled by itself."""
+        registered = self._batches.registered(record)
+        return None if registered is None else registered.handler
 
     async def handle(self, record: Record) -> bool:
         """Handle one record to its end: its effect, its refusal or its dead letter. Raises nothing.
 
         False: it waited for something, was let go meanwhile, and must come again.
         """
+        if self.batch_handler(record) is not None:
+            return await self.handle_batch([record])
         try:
-            await self._handle(record)
+            failure = await persevere(lambda: self._try_with_what_is_missing(record), self._waits)
+            if failure is not None:
+                await self._give_up(record, failure)
+        except LetGo:
+            return False
+        return True
+
+    async def handle_batch(self, records: Sequence[Record]) -> bool:
+        """The same for records of one partition and one handler of batches, in their order."""
+        try:
+            await self._batches.apply(records)
         except LetGo:
             return False
         return True
@@ -110,28 +125,6 @@ class Consumer:
     def let_go(self) -> AbstractContextManager[None]:
         """Within the block whatever waits, or would begin to wait, is let go."""
         return self._waits.let_go()
-
-    async def _handle(self, record: Record) -> None:
-        first_seen = datetime.now(UTC)
-        pause = AWAY_PAUSE_S
-        attempts = count(1)
-        while True:
-            try:
-                await self._try_with_what_is_missing(record)
-            except LetGo:
-                raise
-            except Exception as error:  # whatever it is, the record must not stop its partition
-                if is_away(error) or is_locked(error):
-                    log.warning("database.away", error=type(error).__name__, locked=is_locked(error))
-                    await self._waits.wait_for(asyncio.sleep(pause))
-                    pause = min(pause * 2, AWAY_PAUSE_MAX_S)
-                    continue
-                attempt = next(attempts)
-                if is_transient(error) and attempt < TRANSIENT_ATTEMPTS:
-                    await asyncio.sleep(TRANSIENT_PAUSE_S * attempt * (1 + random.random()))  # noqa: S311  # jitter
-                    continue
-                await self._give_up(record, error, attempt, first_seen)
-            return
 
     async def _try_with_what_is_missing(self, record: Record) -> None:
         asked: dict[str, bool] = {}
@@ -198,7 +191,8 @@ class Consumer:
     ) -> Answer[Any] | None:
         """The answer to a query that had to wait for the commands before it."""
         async with reading(self._engine).connect() as db:
-            answer: Answer[Any] = await registered.handler(query, Reading(db, delivery.now, delivery.asked))
+            context = Reading(db, delivery.now, delivery.asked, self._service.policy)
+            answer: Answer[Any] = await registered.handler(query, context)
             return answer
 
     async def _change(
@@ -265,27 +259,18 @@ class Consumer:
         self._outlets.wake_relay()
         return answer
 
-    async def _give_up(self, record: Record, error: Exception, attempts: int, first_seen: datetime) -> None:
-        unexpected = not isinstance(error, Poison)
+    async def _give_up(self, record: Record, failure: Failure) -> None:
+        error = failure.error
         log.error(
             "message.dead",
             topic=record.topic,
             offset=record.offset,
             error=type(error).__name__,
-            exc_info=unexpected,
+            exc_info=None if isinstance(error, Poison) else error,
         )
-        await self._outlets.bury(dead_letter(record, self._name, error, attempts, first_seen))
+        letter = dead_letter(record, self._name, error, failure.attempts, failure.first_seen)
+        await self._outlets.bury(letter)
         await answer_failure(self._outlets, record, error)
-
-
-def is_expired(envelope: Envelope, now: datetime) -> bool:
-    """Whether nobody waits for this any more; clocks may differ by two seconds.
-
-    What was set aside has been waited for by us, and does not expire.
-    """
-    if envelope.waiting_since is not None:
-        return False
-    return envelope.expires_at is not None and envelope.expires_at < now - CLOCKS_AGREE_WITHIN
 
 
 def _told(registered: Registered, record: Record, envelope: Envelope) -> Message | Tombstone:
@@ -296,17 +281,6 @@ def _told(registered: Registered, record: Record, envelope: Envelope) -> Message
         raise Poison("bad_envelope", "a tombstone has a key")
     of: Any = registered.message  # on a compacted topic it is a State
     return Tombstone(of, record.key.decode(errors="replace"), envelope.sequence or 0)
-
-
-def decode(registered: Registered, record: Record) -> Message:
-    """The record's body as the registered message.
-
-    Raises:
-        Poison: empty, or not what the schema says.
-    """
-    if not record.value:
-        raise Poison("bad_envelope", "the value is empty")
-    return registered.message.from_json(record.value)
 
 
 async def answer_failure(outlets: Outlets, record: Record, error: Exception | None = None) -> None:

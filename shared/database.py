@@ -11,6 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 STATEMENT_TIMEOUT_MS = 10_000  # longer than any deadline of a request: whoever asked has gone by then
+LONG_STATEMENT_TIMEOUT_MS = 3_600_000  # where nobody waits: an index of a large table, a page of figures
 LOCK_TIMEOUT_MS = 5_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000  # a stopped process must not hold row locks for longer
 POOL_TIMEOUT_S = 5.0
@@ -44,7 +45,9 @@ def new_metadata() -> MetaData:
     )
 
 
-def new_engine(url: str, pool_size: int, application_name: str) -> AsyncEngine:
+def new_engine(
+    url: str, pool_size: int, application_name: str, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS
+) -> AsyncEngine:
     """An engine with bounded waits everywhere; `url` is an ordinary `postgresql://` URL."""
     return create_async_engine(
         make_url(url).set(drivername="postgresql+asyncpg"),
@@ -56,10 +59,10 @@ def new_engine(url: str, pool_size: int, application_name: str) -> AsyncEngine:
         hide_parameters=True,  # they are personal data, and errors end up in logs
         connect_args={
             "timeout": POOL_TIMEOUT_S,
-            "command_timeout": STATEMENT_TIMEOUT_MS / 1000 + 1,
+            "command_timeout": statement_timeout_ms / 1000 + 1,
             "server_settings": {
                 "application_name": application_name,
-                "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+                "statement_timeout": str(statement_timeout_ms),
                 "lock_timeout": str(LOCK_TIMEOUT_MS),
                 "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_TIMEOUT_MS),
                 "jit": "off",
@@ -128,7 +131,8 @@ def run_migrations(metadata: MetaData) -> None:
     """What each service's `migrations/env.py` calls: run the revisions in one transaction under one lock."""
     from alembic import context
 
-    engine = new_engine(context.config.attributes["url"], pool_size=1, application_name="migrations")
+    url = context.config.attributes["url"]
+    engine = new_engine(url, 1, "migrations", LONG_STATEMENT_TIMEOUT_MS)
 
     async def upgrade() -> None:
         async with engine.connect() as db:

@@ -34,3 +34,29 @@ class Rebuilt:
 
     found: Sequence[Difference]
     states: Sequence[State]
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What is kept of an entity of another service, or what its owner says of it.
+
+    Attributes:
+        entity_id: Its key on the owner's state topic.
+        version: Of the state; 0 of one that was never heard.
+        figures: As texts, in an order that is the same on both sides; None of an entity that was erased,
+            of which nothing is kept.
+    """
+
+    entity_id: str
+    customer_id: str
+    version: int
+    figures: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which of many entities. after: the id behind which it begins. customer_id: None for those of all."""
+
+    after: str
+    at_most: int
+    customer_id: str | None = None

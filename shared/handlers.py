@@ -1,8 +1,8 @@
 """What a service is made of: its handlers, by the messages they are for, and what a handler is given.
 
-`Context` is given to handlers of commands, events and states, `Reading` to those of queries, `Tick` to what
-runs as time passes. Knows no broker; what calls the handlers is `shared.consumer`, `shared.queries` and
-`shared.timers`.
+`Context` is given to handlers of commands, events and states, `Batch` to those of many events or states at
+once, `Reading` to those of queries, `Tick` to what runs as time passes. Knows no broker; what calls the
+handlers is `shared.consumer`, `shared.batches`, `shared.queries` and `shared.timers`.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -41,6 +41,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 P = typing_extensions.TypeVar("P", default=Any)
 """The policy of a service: its settings that decide something, frozen."""
 
+Handler = Callable[..., Awaitable[Any]]
+
 Asked = Mapping[str, bool]
 """What other services were asked because of a message, by what the query says: whether there is any."""
 
@@ -53,17 +55,20 @@ class Later:
 
 
 @dataclass(slots=True)
-class Reading:
+class Reading(Generic[P]):
     """What a query's handler is given.
 
     Attributes:
         db: A connection whose statements run alone.
         now: One instant for the whole batch, UTC.
+        asked: What other services were asked because of the query.
+        policy: The service's settings that decide something.
     """
 
     db: AsyncConnection
     now: datetime
     asked: Asked = field(default_factory=dict)
+    policy: P = None  # type: ignore[assignment]  # of a service that has none
 
     def ask(self, query: Query[Any]) -> None:
         """As `Context.ask`; not for handlers of batches."""
@@ -151,6 +156,26 @@ class Context(Generic[P]):
 
 
 @dataclass(slots=True)
+class Batch(Generic[P]):
+    """What a handler of many events or states at once is given; it can neither publish nor ask.
+
+    No message is claimed: one may come again, alone or among others, and an entity may occur several times in
+    one batch. What is done must be guarded by versions or business ids.
+
+    Attributes:
+        db: The open transaction of the whole batch.
+        now: One instant for the whole batch, UTC.
+        service: Who handles it.
+        policy: The service's settings that decide something.
+    """
+
+    db: AsyncConnection
+    now: datetime
+    service: str
+    policy: P = None  # type: ignore[assignment]  # of a service that has none
+
+
+@dataclass(slots=True)
 class Tick(Generic[P]):
     """What a handler that runs as time passes is given.
 
@@ -217,10 +242,13 @@ def query_key(query: Query[Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A handler and the message it is for. is_batch: takes a list of messages, gives a list of answers."""
+    """A handler and the message it is for.
+
+    is_batch: takes a list of messages; of queries it gives a list of answers.
+    """
 
     message: type[Message]
-    handler: Callable[..., Awaitable[Any]]
+    handler: Handler
     is_batch: bool = False
 
 
@@ -277,11 +305,29 @@ class Handlers:
         """Register the decorated function as the handler of `message`."""
         return lambda handler: self._register(self.by_type, Registered(message, handler))
 
+    @overload
     def on_batch(
-        self, message: type[Query[A]]
-    ) -> Callable[[Callable[[Any, Reading], Awaitable[Sequence[Answer[A] | Refusal]]]], Any]:
-        """Register a function that answers many queries of one type at once, in their order."""
-        return lambda handler: self._register(self.by_type, Registered(message, handler, is_batch=True))
+        self, message: type[Query[A]], /
+    ) -> Callable[[Callable[[Any, Reading], Awaitable[Sequence[Answer[A] | Refusal]]]], Any]: ...
+    @overload
+    def on_batch(
+        self, *messages: type[Event | State]
+    ) -> Callable[[Callable[[Any, Batch[Any]], Awaitable[None]]], Any]: ...
+    def on_batch(self, *messages: type[Message]) -> Callable[[F], Any]:
+        """Register a function that is given many messages at once, in their order.
+
+        Either answers queries of one type, or takes in events or states of one topic, up to
+        `shared.batches.BATCH_MAX` of one partition.
+        """
+        if len({message.topic.name for message in messages}) != 1:
+            raise ValueError("a batch is of one topic")
+
+        def register(handler: F) -> Any:
+            for message in messages:
+                self._register(self.by_type, Registered(message, handler, is_batch=True))
+            return handler
+
+        return register
 
     def on_tombstone(
         self, of: type[State]

@@ -16,12 +16,12 @@ class Unfinished:
     """The records of one partition that were begun and are not finished, lowest offset first."""
 
     def __init__(self) -> None:
-        self._offsets: dict[int, None] = {}  # insertion order is offset order: a partition is read forwards
+        self._offsets: dict[int, int] = {}  # insertion order is offset order: a partition is read forwards
         self._next = 0
 
-    def begin(self, offset: int) -> None:
-        """A record was read."""
-        self._offsets[offset] = None
+    def begin(self, offset: int, timestamp: int = 0) -> None:
+        """A record was read; timestamp: when it was written, milliseconds since 1970."""
+        self._offsets[offset] = timestamp
         self._next = offset + 1
 
     def finish(self, offset: int) -> None:
@@ -34,6 +34,11 @@ class Unfinished:
         return next(iter(self._offsets), None)
 
     @property
+    def since(self) -> int | None:
+        """The timestamp of the record at that offset."""
+        return next(iter(self._offsets.values()), None)
+
+    @property
     def done(self) -> int:
         """Everything below this offset is finished."""
         return self._next if self.lowest is None else self.lowest
@@ -43,6 +48,20 @@ class Unfinished:
         """How many offsets lie between the lowest unfinished record and the newest one read, both counted."""
         lowest = self.lowest
         return 0 if lowest is None else self._next - lowest
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How much of a topic is not finished.
+
+    Attributes:
+        records: How many offsets lie before the end.
+        seconds: Since the oldest of them was written, or where none was read yet since it was noticed; 0
+            where there is none.
+    """
+
+    records: int
+    seconds: float
 
 
 @dataclass(slots=True)

@@ -14,14 +14,16 @@ from typing import Any
 
 import structlog
 
-from shared.consumer import AWAY_PAUSE_S, Outlets, answer_failure, decode, is_expired
+from shared.consumer import Outlets, answer_failure
 from shared.database import is_away, reading
 from shared.dead_letters import Record, dead_letter
 from shared.errors import Missing, Refusal, Refused
 from shared.handlers import Reading, Registered, Service, query_key
 from shared.messaging import Answer, Envelope, Message, Poison, Query, read_headers
 from shared.owners import Owners
+from shared.received import decode, is_expired
 from shared.refusals import refusal_answer
+from shared.retries import AWAY_PAUSE_S
 from shared.waits import LetGo, Waits
 
 BATCH_MAX = 200
@@ -51,6 +53,7 @@ class Queries:
 
     def __init__(self, service: Service, outlets: Outlets, owners: Owners | None = None) -> None:
         self._handlers = service.handlers
+        self._policy = service.policy
         self._group = f"{service.name}-queries"
         self._engine = reading(service.engine)
         self._outlets = outlets
@@ -163,7 +166,7 @@ class Queries:
 
     async def _run(self, registered: Registered, batch: list[_Asked]) -> Sequence[Answer[Any]]:
         async with self._engine.connect() as db:
-            context = Reading(db, datetime.now(UTC), batch[0].asked)
+            context = Reading(db, datetime.now(UTC), batch[0].asked, self._policy)
             queries = [asked.query for asked in batch]
             if registered.is_batch:
                 answers = await registered.handler(queries, context)

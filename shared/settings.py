@@ -79,12 +79,15 @@ class ServiceSettings(Settings):
     transactions: how many run at once; connections to the database are six more, for reads, relay and probe.
     max_in_flight: records of one partition that may lie beyond its lowest unfinished one.
     allowed_reply_topics: further topics a sender may name in `reply_to`, separated by commas.
+    metrics_port, metrics_host: where the lag of what is followed is served for Prometheus; port 0: nowhere.
     """
 
     database_url: SecretStr
     transactions: int = Field(default=8, ge=1, le=100)
     max_in_flight: int = Field(default=1000, ge=1)
     allowed_reply_topics: str = ""
+    metrics_port: int = Field(default=0, ge=0, le=65535)
+    metrics_host: str = "127.0.0.1"
 
 
 def _variable(location: tuple[int | str, ...]) -> str:

@@ -1,21 +1,22 @@
 """A consumer group's membership as this process: polling without a barrier, and commits by time.
 
-Two ways of reading: `CommandSubscription` runs records through keyed lanes and commits what is finished;
-`QuerySubscription` hands polls to `Queries` and commits what was read.
+Two ways of reading: `CommandSubscription` runs records in keyed lanes or in batches and commits what is
+finished; `QuerySubscription` hands polls to `Queries` and commits what was read.
 """
 
 import asyncio
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, KafkaError
 
+from shared.batches import Batcher
 from shared.consumer import Consumer
 from shared.kafka import dead_tasks, partitions_of, positions
-from shared.lanes import Lanes, Unfinished
+from shared.lanes import Lag, Lanes, Unfinished
 from shared.messaging import Topic
 from shared.queries import Queries
 from shared.record_parsing import poll
@@ -134,7 +135,7 @@ class _Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
 
 
 class CommandSubscription(_Subscription):
-    """Commands, events and state records: in lanes, committed after their effect."""
+    """Commands, events and state records: in lanes or batches, committed after their effect."""
 
     commit_every_s = COMMIT_COMMANDS_EVERY_S
 
@@ -142,8 +143,37 @@ class CommandSubscription(_Subscription):
         super().__init__()
         self._handler = consumer
         self._lanes: Lanes[ConsumerRecord[Any, Any]] = Lanes(self._handle, width=LANES_MAX)
+        self._batcher: Batcher[ConsumerRecord[Any, Any]] = Batcher(self._handle_batch)
         self._unfinished: dict[TopicPartition, Unfinished] = {}
         self._max_in_flight = max_in_flight
+        self._noticed_at: dict[TopicPartition, float] = {}
+
+    async def lags(self, topics: Collection[str]) -> dict[str, Lag] | None:
+        """How far this process is behind the end of each topic, in the partitions it reads.
+
+        None during a rebalance. Raises whatever the client does where the broker does not tell.
+        """
+        partitions = [each for each in self.consumer.assignment() if each.topic in topics]
+        ends = await self.consumer.end_offsets(partitions) if partitions else {}
+        if self._is_rebalancing:
+            return None
+        done, now = self._done(), time.time()
+        lags = dict.fromkeys(topics, Lag(0, 0.0))
+        for partition in [each for each in partitions if each in done]:
+            behind = max(0, ends[partition] - done[partition])
+            age_s = self._age_s(partition, behind > 0, now)
+            others = lags[partition.topic]
+            lags[partition.topic] = Lag(others.records + behind, max(others.seconds, age_s))
+        return lags
+
+    def _age_s(self, partition: TopicPartition, is_behind: bool, now: float) -> float:
+        if not is_behind:
+            self._noticed_at.pop(partition, None)
+            return 0.0
+        noticed_at = self._noticed_at.setdefault(partition, now)
+        unfinished = self._unfinished.get(partition)
+        since_ms = None if unfinished is None else unfinished.since
+        return max(0.0, now - (noticed_at if since_ms is None else since_ms / 1000))
 
     async def has_read(self, topics: Collection[Topic]) -> bool:
         """Whether the group, in any process, has handled everything that is on these topics now.
@@ -174,25 +204,41 @@ class CommandSubscription(_Subscription):
         await super().on_partitions_revoked(revoked)
         await self._settle()
         self._unfinished.clear()
+        self._noticed_at.clear()
 
     async def _take(self, polled: dict[TopicPartition, list[ConsumerRecord[Any, Any]]]) -> None:
         for partition, records in polled.items():
             unfinished = self._unfinished.setdefault(partition, Unfinished())
             for record in records:
-                unfinished.begin(record.offset)
-                key = record.key if record.key is not None else (partition, record.offset)
-                self._lanes.add(key, partition, record)
+                unfinished.begin(record.offset, record.timestamp)
+                self._queue(partition, record)
             if unfinished.span > self._max_in_flight:
                 self.consumer.pause(partition)
 
-    async def _handle(self, record: ConsumerRecord[Any, Any]) -> None:
-        if not await self._handler.handle(record):
+    def _queue(self, partition: TopicPartition, record: ConsumerRecord[Any, Any]) -> None:
+        handler = self._handler.batch_handler(record)
+        if handler is not None:
+            self._batcher.add(partition, handler, record)
             return
-        partition = TopicPartition(record.topic, record.partition)
+        key = record.key if record.key is not None else (partition, record.offset)
+        self._lanes.add(key, partition, record)
+
+    async def _handle(self, record: ConsumerRecord[Any, Any]) -> None:
+        if await self._handler.handle(record):
+            self._finish([record])
+
+    async def _handle_batch(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
+        if await self._handler.handle_batch(records):
+            self._finish(records)
+
+    def _finish(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
+        """They have had their effect; all are of one partition."""
+        partition = TopicPartition(records[0].topic, records[0].partition)
         unfinished = self._unfinished.get(partition)
         if unfinished is None:
             return
-        unfinished.finish(record.offset)
+        for record in records:
+            unfinished.finish(record.offset)
         if unfinished.span <= self._max_in_flight // 2 and partition in self.consumer.paused():
             self.consumer.resume(partition)
 
@@ -210,7 +256,9 @@ class CommandSubscription(_Subscription):
         Not the positions: the poll loop may have moved them past records that were not taken.
         """
         with self._handler.let_go():
-            await self._lanes.settle(set(self._unfinished))
+            await asyncio.gather(
+                self._lanes.settle(set(self._unfinished)), self._batcher.settle(set(self._unfinished))
+            )
         await self._commit({partition: unfinished.done for partition, unfinished in self._unfinished.items()})
 
 

@@ -1,7 +1,7 @@
 """What happens to one customer, as commands in their order, and what has to be heard before the next. Pure.
 
 Days are counted back from the day of the world; everything happens at midnight UTC, as in an ERP that knows
-days only.
+days only, unless an hour is told.
 """
 
 from collections.abc import Sequence
@@ -88,14 +88,14 @@ class Chronicle:
         """What was written down."""
         return Story(self.customer, tuple(self.steps), known_for)
 
-    def sells(self, days_ago: int, lines: Sequence[NewLine], is_refused: bool = False) -> Sale:
+    def sells(self, days_ago: int, lines: Sequence[NewLine], is_refused: bool = False, hour: int = 0) -> Sale:
         """An order is placed; is_refused: for want of credit."""
         self._sales += 1
         sale = Sale(f"{self.customer.external_ref}-{self._sales:03}", net(lines, self.customer.discount_rate))
         placed = PlaceOrder(
             external_ref=sale.external_ref,
             customer_id=self._id,
-            order_date=midnight(self.today, days_ago),
+            order_date=midnight(self.today, days_ago) + timedelta(hours=hour),
             currency=self.customer.currency,
             lines=list(lines),
             total_amount=sale.total,

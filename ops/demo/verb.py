@@ -32,6 +32,7 @@ INTERRUPTED = 130  # as a shell says of what Ctrl-C ended
 LOOK_AT = {
     "the customer of the API's documentation": "curl {customers}/" + xyz.CUSTOMER_ID,
     "its newest orders": "curl '{customers}/" + xyz.CUSTOMER_ID + "/orders?limit=3'",
+    "its analytics": "curl {customers}/" + xyz.CUSTOMER_ID + "/analytics",
     "its credit, checked now": "curl -X POST {customers}/" + xyz.CUSTOMER_ID + "/credit-check",
     "all its checks": "curl {customers}/" + xyz.CUSTOMER_ID + "/credit-checks",
     "all customers": "curl '{customers}?limit=50'",

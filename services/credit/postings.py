@@ -1,6 +1,6 @@
 """What is kept of an account's orders, receivables and money, and what a message changes of it. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -62,6 +62,11 @@ class Invoice:
     def open_amount(self) -> Decimal:
         """What is left to be paid, never negative."""
         return self.amount - self.credited - self.written_off - self.paid
+
+    @property
+    def days_to_pay(self) -> int | None:
+        """From its date to the last payment; 0 of money that was there before it, None without a payment."""
+        return None if self.last_paid_on is None else max(0, (self.last_paid_on - self.invoice_date).days)
 
     def past_due(self, today: date) -> Decimal:
         """What is open of it past its due date."""
@@ -180,6 +185,15 @@ def fact_of(order: OrderEvent, returned_amount: Decimal = ZERO) -> OrderFact:
         returned_amount=returned_amount,
         version=order.version,
     )
+
+
+def newest(facts: Iterable[OrderFact]) -> list[OrderFact]:
+    """What is known after all of these, in whatever order they come: each order once, by id."""
+    known: dict[str, OrderFact] = {}
+    for fact in facts:
+        before = known.get(fact.order_id, fact)
+        known[fact.order_id] = max(fact, before, key=lambda each: each.version)
+    return [known[order_id] for order_id in sorted(known)]
 
 
 def day(at: datetime) -> date:

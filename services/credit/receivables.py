@@ -174,16 +174,9 @@ def _settled(account: Account, invoices: Iterable[Invoice]) -> Change:
             continue
         account = account.moved()
         told = _told(account, invoice)
-        days = _days_to_pay(invoice)
+        days = invoice.days_to_pay
         events.append(InvoiceSettled(**told, settled_on=invoice.settled_on, days_to_pay=days))
     return Change(account, events)
-
-
-def _days_to_pay(invoice: Invoice) -> int | None:
-    """Money that was there before its invoice took no days."""
-    if invoice.last_paid_on is None:
-        return None
-    return max(0, (invoice.last_paid_on - invoice.invoice_date).days)
 
 
 def _invoice_of(order: OrderShipped | OrderDelivered, account: Account, on: date) -> Invoice:

@@ -21,7 +21,8 @@ class Standing:
     Attributes:
         reservation: None where nothing was decided of it yet.
         invoice: None where it was not invoiced yet.
-        order_version: Of the newest event of the order that was heard; 0 for none.
+        order_version: Of the newest event of the order that was heard; 0 for none, and while it says no more
+            than that the order was accepted.
         past_due: What the customer owes past due dates.
         oldest_due_on: The earliest due date of what is open; None where nothing is.
     """

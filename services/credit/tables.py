@@ -123,7 +123,7 @@ money = Table(
     CheckConstraint("kind in ('payment', 'credit_note', 'write_off')", name="kind"),
     CheckConstraint("amount > 0 and on_account between 0 and amount", name="amount"),
     Index("ix_money_customer_id", "customer_id"),
-    Index("ix_money_customer_id_at", "customer_id", "at", "id", postgresql_where=text("on_account > 0")),
+    Index("ix_money_customer_id_at_id", "customer_id", "at", "id", postgresql_where=text("on_account > 0")),
 )
 """What lowers receivables. `source`: who sent it, empty where credit made it of a return. `on_account`: what
 no invoice has taken yet. `at`, `on_day`: when it was received, credited or written off; the day in UTC."""
@@ -180,6 +180,43 @@ order_facts = Table(
 )
 """Orders as far as a score needs them. `was_accepted`: whether it ever was confirmed, so that a cancelled one
 counts. `version`: of the order, of the newest event heard."""
+
+settlements = Table(
+    "settlements",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("grain", Text, primary_key=True),
+    Column("starts_on", Date, primary_key=True),
+    Column("invoices", Integer, nullable=False),
+    Column("days", BigInteger, nullable=False),
+    CheckConstraint("grain in ('day', 'month', 'ever')", name="grain"),
+    CheckConstraint("invoices > 0 and days >= 0", name="figures"),
+)
+"""How many invoices were settled with a payment on a day, in a month and ever, and how many days they took
+together. `starts_on`: the first day in UTC, 0001-01-01 of `ever`."""
+
+fact_versions = Table(
+    "fact_versions",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+)
+"""+1 with every change of what is on file of a customer that leaves the account's version as it is."""
+
+risks = Table(
+    "risks",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("account_version", Integer, nullable=False),
+    Column("customer_version", Integer, nullable=False),
+    Column("facts_version", Integer, nullable=False),
+    Column("as_of", Date, nullable=False),
+    Column("model_version", Text, nullable=False),
+    Column("risk", Text, nullable=False),
+)
+"""A customer's risk as it was computed last, and of what: it holds as long as all of that is what it was.
+
+Written by whoever asks alone: nobody who asks waits for what is being posted."""
 
 credit_checks = Table(
     "credit_checks",

@@ -37,7 +37,7 @@ from shared.contracts.customers.requests import (
 from shared.contracts.orders.events import OrderTotals
 from shared.contracts.values import Contact, NewContact
 from shared.errors import Refusal
-from shared.handlers import Context, Handlers, Reading
+from shared.handlers import Batch, Context, Handlers, Reading
 from shared.messaging import Answer, Done, Tombstone
 
 handlers = Handlers("customers")
@@ -152,16 +152,16 @@ async def remove_contact(command: RemoveContact, context: Context) -> Answer[Don
     return answer
 
 
-@handlers.on(CreditAccount)
-async def remember_balance(account: CreditAccount, context: Context) -> None:
-    """Show what the customer owes, as credit has it."""
-    await figures.copy_balance(context.db, account)
+@handlers.on_batch(CreditAccount)
+async def remember_balances(accounts: Sequence[CreditAccount], batch: Batch) -> None:
+    """Show what customers owe, as credit has it."""
+    await figures.copy_balances(batch.db, accounts)
 
 
-@handlers.on(OrderTotals)
-async def remember_totals(totals: OrderTotals, context: Context) -> None:
-    """Show the customer's orders in figures, as orders has them."""
-    await figures.copy_totals(context.db, totals)
+@handlers.on_batch(OrderTotals)
+async def remember_totals(totals: Sequence[OrderTotals], batch: Batch) -> None:
+    """Show customers' orders in figures, as orders has them."""
+    await figures.copy_totals(batch.db, totals)
 
 
 def _contacts(wished: Sequence[NewContact], context: Context) -> list[Contact]:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from litestar import Litestar, Router
 from litestar.datastructures import State
 
-from services.gateway import contacts, credit_checks, customers, health, openapi, orders
+from services.gateway import analytics, contacts, credit_checks, customers, health, openapi, orders
 from services.gateway.edge import Edge
 from services.gateway.methods import options_of
 from services.gateway.problems import EXCEPTION_HANDLERS
@@ -19,7 +19,7 @@ from shared.messaging import GATEWAY_REPLIES
 from shared.rpc import KafkaRpc, Rpc
 from shared.telemetry import configure_logging
 
-RESOURCES = (customers, contacts, orders, credit_checks)
+RESOURCES = (customers, contacts, orders, analytics, credit_checks)
 
 
 def create_app(settings: GatewaySettings | None = None, rpc: Rpc | None = None) -> Litestar:

@@ -13,8 +13,9 @@ from typing import Any
 from litestar import HttpMethod, route
 from litestar.handlers import HTTPRouteHandler
 
-from services.gateway import contacts, credit_checks, customers, health, orders
+from services.gateway import analytics, contacts, credit_checks, customers, health, orders
 from services.gateway import openapi_texts as texts
+from services.gateway.analytics_answer import CustomerAnalytics
 from services.gateway.entity_tags import is_known, known_tags
 from services.gateway.headers import header_lines
 from services.gateway.http_schemas import answers_and_bodies, closed, problem_schemas
@@ -34,9 +35,9 @@ from shared.contracts.customers.requests import (
     UpdateCustomer,
 )
 from shared.contracts.examples import VALUES, example_of
-from shared.contracts.orders.requests import FindOrders, GetOrder
+from shared.contracts.orders.requests import FindOrders, GetOrder, GetOrderAnalytics
 from shared.contracts.schemas import Schema, described, reference_to, schemas_of
-from shared.messaging import Command, Done, Request, answer_type
+from shared.messaging import Command, Done, Request, Value, answer_type
 
 Object = dict[str, Any]  # JSON
 
@@ -68,6 +69,7 @@ class Operation:
         headers: Of the request, beside those that any may have; what they lead to follows from them.
         remarks: What its summary leaves open.
         parameters: In the query.
+        composed: What it answers, where that is not what the service answers.
     """
 
     handler: HTTPRouteHandler
@@ -75,6 +77,7 @@ class Operation:
     headers: tuple[str, ...] = ()
     remarks: str = ""
     parameters: Parameters = NO_PARAMETERS
+    composed: type[Value] | None = None
 
     @cached_property
     def method(self) -> str:
@@ -100,6 +103,12 @@ class Operation:
     def status(self) -> int:
         """Where all is well."""
         return int(self.handler.status_code)
+
+    @cached_property
+    def answer(self) -> type[Value] | None:
+        """What stands in its body where all is well; None where nobody is asked."""
+        request = self.request
+        return self.composed or (request and answer_type(request.model_construct()))
 
     @cached_property
     def body(self) -> type[Command[Any]] | None:
@@ -143,6 +152,13 @@ OPERATIONS = (
     Operation(orders.find_orders, FindOrders, parameters=PARAMETERS_OF_ORDERS),
     Operation(orders.get_order, GetOrder),
     Operation(
+        analytics.get_analytics,
+        GetOrderAnalytics,
+        remarks=texts.OF_THE_PERIOD,
+        parameters=analytics.PARAMETERS,
+        composed=CustomerAnalytics,
+    ),
+    Operation(
         credit_checks.check_credit,
         CheckCredit,
         headers=(texts.IDEMPOTENCY_KEY, texts.PREFER_PROMISE),
@@ -164,9 +180,9 @@ def _served() -> tuple[bytes, bytes]:
 
 def openapi_document() -> Object:
     """The document, the same for the same code."""
-    asked = [operation.request for operation in OPERATIONS if operation.request]
+    answers = [operation.answer for operation in OPERATIONS if operation.answer]
     bodies = [operation.body for operation in OPERATIONS if operation.body]
-    forms = answers_and_bodies((_answer(request) for request in asked), bodies)
+    forms = answers_and_bodies(answers, bodies)
     paths: dict[str, Object] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method] = _operation(operation, forms)
@@ -200,10 +216,6 @@ def _components(schemas: dict[str, Schema]) -> Object:
             "MethodNotAllowed": _problem(405, {"method_not_allowed"}),
         },
     }
-
-
-def _answer(request: type[Request[Any]]) -> type[Any]:
-    return answer_type(request.model_construct())
 
 
 def _operation(operation: Operation, forms: dict[str, Schema]) -> Object:
@@ -297,9 +309,9 @@ def _promise() -> Object:
 
 
 def _content(operation: Operation, forms: dict[str, Schema]) -> Object:
-    if operation.request is None:
+    answer = operation.answer
+    if answer is None:
         return {"schema": _HEALTH if "health" in operation.path else {"type": "object"}}
-    answer = _answer(operation.request)
     if answer is Done:
         return {
             "schema": _in_data(_REMOVED),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from services.gateway.preferences import WAIT_MAX_S
 from services.gateway.settings import GatewaySettings
+from shared.contracts.periods import PERIODS
 
 IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH = "Idempotency-Key", "If-Match", "If-None-Match"
 PREFER_MINIMAL, PREFER_PROMISE = "Prefer.return", "Prefer.respond-async"  # the header, and of what in it
@@ -39,11 +40,21 @@ _DATE = "an RFC 3339 date or date-time, in UTC where it has no offset; the + of 
 _FROM = f"The earliest `order_date`, itself included: {_DATE}."
 _TO = f"The latest `order_date`, itself included, of a date the whole day: {_DATE}. Not before `date_from`."
 _STATUS = "One of these, or several separated by commas; `canceled` is `cancelled` as well. Absent for all."
+_PERIOD = (
+    "What `total_revenue`, `avg_payment_days`, `order_history` and `top_products` are of: the 30 or 90 days"
+    " of 24 hours up to now, the year up to now, or all. Nothing else depends on it."
+)
 OWN_PARAMETERS: Mapping[str, dict[str, object]] = {  # that are not written as in the message
     "status": {"description": _STATUS, "style": "form", "explode": False},
     "date_from": {"description": _FROM, "schema": {"type": "string"}},
     "date_to": {"description": _TO, "schema": {"type": "string"}},
+    "period": {"description": _PERIOD, "schema": {"type": "string", "enum": [*PERIODS], "default": "all"}},
 }
+OF_THE_PERIOD = (
+    "Only `financial_summary.total_revenue`, `financial_summary.avg_payment_days`, `order_history` and"
+    " `top_products` are of the period that is asked for. Everything else is of all time or as of now:"
+    " `lifetime_value` stays what it is where `total_revenue` is that of 30 days."
+)
 MADE_ANYWAY = (
     "The body may be left out. Where no answer comes in time (504), and the problem says so, the check is"
     " made all the same and stands in the list of checks."

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from litestar.types import Receive, Scope, Send
@@ -80,7 +80,8 @@ def changed(answer: Answer[A], headers: Iterable[tuple[bytes, bytes]] = ()) -> R
 def minimal(answer: Answer[A]) -> Reply:
     """200 for an entity after a change, with its id, the members that changed and `updated_at` alone."""
     kept = {"id", "updated_at", *answer.facts.get("changed", "").split(",")}
-    members = [text for name, text in _written_members(answer.body.decode()) if name in kept]
+    written = written_members(answer.body.decode())
+    members = [f'"{name}":{text}' for name, text in written if name in kept]
     body = f'{{"data":{{{",".join(members)}}}}}'
     return json_reply(200, body.encode(), [tag_of(answer), *applied([b"return=minimal"])])
 
@@ -96,16 +97,16 @@ def tag_of(answer: Answer[A]) -> tuple[bytes, bytes]:
     return (b"etag", entity_tag(answer.facts["version"]))
 
 
-def _mark(answer: Answer[A]) -> list[tuple[bytes, bytes]]:
-    return [(b"idempotency-replayed", b"true")] if "replayed" in answer.facts else []
-
-
-def _written_members(body: str) -> Iterable[tuple[str, str]]:
-    """The members of a JSON object by name, each as it is written: numbers keep their decimals."""
+def written_members(body: str) -> Iterator[tuple[str, str]]:
+    """The members of a JSON object by name, each value as it is written: numbers keep their decimals."""
     at = 0
     while found := _MEMBER.match(body, at):
         _, at = _DECODER.raw_decode(body, found.end())
-        yield found[1], f'"{found[1]}":{body[found.end() : at]}'
+        yield found[1], body[found.end() : at]
+
+
+def _mark(answer: Answer[A]) -> list[tuple[bytes, bytes]]:
+    return [(b"idempotency-replayed", b"true")] if "replayed" in answer.facts else []
 
 
 def _data(answer: Answer[A]) -> bytes:

@@ -1,5 +1,6 @@
 """What every route does with a request beside its body: check it, name its command, ask on its behalf."""
 
+import asyncio
 import re
 import uuid
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from services.gateway.headers import header_lines, traceparent_of
 from services.gateway.media_types import accepts_json
 from services.gateway.problems import Problem
 from services.gateway.settings import GatewaySettings
+from shared.errors import Refused
 from shared.ids import derived_uuid, new_message_id
 from shared.messaging import Answer, Command, Request, Value
 from shared.rpc import Asking, Rpc
@@ -81,6 +83,21 @@ async def relay(
     """
     rpc: Rpc = request.app.state.rpc
     return await rpc.relay(message, _asking(request, message_id, wait_s))
+
+
+async def relay_all(request: HttpRequest, *messages: Request[Any]) -> list[Answer[Any]]:
+    """Ask several services at once on behalf of a request; all answers, in the order of the messages.
+
+    One deadline holds for all. The first failure is that of the whole, and nobody else is waited for.
+    Raises what `Rpc.relay` raises; of failures at the same moment a refusal.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(relay(request, message)) for message in messages]
+    except ExceptionGroup as failed:
+        refusals = [each for each in failed.exceptions if isinstance(each, Refused)]
+        raise [*refusals, *failed.exceptions][0] from None
+    return [each.result() for each in asked]
 
 
 async def hand_over(request: HttpRequest, message: Command[Any], message_id: str) -> None:

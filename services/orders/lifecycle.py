@@ -115,6 +115,11 @@ class Change:
         """How much more the customer's accepted orders are worth, less what was returned."""
         return _value(self.order) - _value(self.before)
 
+    @property
+    def sold_by(self) -> int:
+        """Whether what the order's lines say counts as sold: 1 from now on, -1 no longer, 0 as before."""
+        return _is_sold(self.order) - _is_sold(self.before)
+
 
 def outcome(status: Status, step: Step) -> Outcome:
     """What becomes of a step that an order of this status is to take.
@@ -221,6 +226,10 @@ def _taken(
 
 def _is_accepted(order: OrderState | None) -> bool:
     return order is not None and order.status in ACCEPTED
+
+
+def _is_sold(order: OrderState | None) -> bool:
+    return order is not None and order.status in ACCEPTED - {"returned"}
 
 
 def _value(order: OrderState | None) -> Decimal:

@@ -5,6 +5,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     Identity,
@@ -24,6 +25,9 @@ from shared.outbox import outbox
 
 metadata = new_metadata()
 
+IS_ACCEPTED = "status in ('confirmed', 'processing', 'shipped', 'delivered', 'returned')"
+"""Whether a row of orders counts, word for word as the index has it, so that every plan may use that."""
+
 customers = Table(
     "customers",
     metadata,
@@ -34,11 +38,12 @@ customers = Table(
     Column("payment_terms", Text),
     Column("discount_rate", Numeric(5, 2)),
     Column("shipping_address", JSON(none_as_null=True)),
+    Column("customer_since", DateTime(timezone=True)),
     Column("erased_at", DateTime(timezone=True)),
 )
 """What orders needs to know of the customers there are, as customers said last. `shipping_address`: the
-billing address where there is none. `erased_at`: null but for a marker, which keeps the id and the last
-version of who was erased and nothing else."""
+billing address where there is none. `customer_since`: null where it was said before it was kept. `erased_at`:
+null but for a marker, which keeps the id and the last version of who was erased and nothing else."""
 
 orders = Table(
     "orders",
@@ -71,6 +76,10 @@ orders = Table(
         "ix_orders_customer_id_status_order_date_order_id", "customer_id", "status", "order_date", "order_id"
     ),
     Index("ix_orders_placed_at", "placed_at", postgresql_where=text("status = 'pending'")),
+    Index(
+        *("ix_orders_accepted", "customer_id", "order_date", "order_id"),
+        postgresql_where=text(IS_ACCEPTED),
+    ),
 )
 """One row an order. `version`: +1 with every event. `digest`: of what its placement said, null after an
 erasure. `payment_terms`: null of an unknown customer. `lines`: as the order's state tells them, decimals as
@@ -107,6 +116,35 @@ totals = Table(
 )
 """A customer's orders in figures, kept with every change of an order. `version`: counts the totals that were
 published; 0 before the first. `orders_count`: of any status. `as_of`: when one of the orders changed last."""
+
+order_figures = Table(
+    "order_figures",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("grain", Text, primary_key=True),
+    Column("starts_on", Date, primary_key=True),
+    Column("orders", Integer, nullable=False),
+    Column("revenue", Numeric(16, 2), nullable=False),
+)
+"""A customer's accepted orders of a day or a month (`grain`) in UTC, less what was returned of them.
+`starts_on`: its first day. A row of zeros is as good as none."""
+
+product_figures = Table(
+    "product_figures",
+    metadata,
+    Column("customer_id", Text, primary_key=True),
+    Column("grain", Text, primary_key=True),
+    Column("starts_on", Date, primary_key=True),
+    Column("product_id", Text, primary_key=True),
+    Column("product_name", Text, nullable=False),
+    Column("named_at", DateTime(timezone=True), nullable=False),
+    Column("named_by", Text, nullable=False),
+    Column("quantity", BigInteger, nullable=False),
+    Column("revenue", Numeric(16, 2), nullable=False),
+)
+"""What was sold of a product to a customer on a day, in a month, or ever: by accepted orders, but for those
+wholly returned. `starts_on`: the first day, 0001-01-01 of `ever`. `product_name`: as the newest of these
+orders calls it, which is that of `named_at` and `named_by`. A row without quantity is as good as none."""
 
 waiting = Table(
     "waiting",

@@ -208,7 +208,20 @@ _OF_CREDIT: Mapping[str, Json] = {
         detail="PAY-2024-0117 was recorded with other content",
     ),
 }
-VALUES: Mapping[str, Json] = {**_OF_CUSTOMERS, **_OF_ORDERS, **_OF_CREDIT}
+_OF_ANALYTICS: Mapping[str, Json] = {
+    "NamedCustomer.id": "cust_456",
+    **_each("Window", **{"code": "all", "from": None, "to": None}),
+    **_each("Models", customer_segment="segments-1.0.0", risk_score="tcs-1.0.0"),
+    **_each(
+        "CustomerAnalytics",
+        order_history=[
+            {"month": "2024-01", "orders": 8, "revenue": 4800.0, "avg_order_value": 600.0},
+            {"month": "2023-12", "orders": 6, "revenue": 3600.0, "avg_order_value": 600.0},
+        ],
+        as_of="2024-01-15T10:30:00Z",
+    ),
+}
+VALUES: Mapping[str, Json] = {**_OF_CUSTOMERS, **_OF_ORDERS, **_OF_CREDIT, **_OF_ANALYTICS}
 
 LEFT_OUT = frozenset(
     [
@@ -243,9 +256,10 @@ def example_of(contract: str, schemas: Mapping[str, Schema]) -> dict[str, Json]:
 
 def _example(contract: str, name: str, schema: Schema, schemas: Mapping[str, Schema]) -> Json:
     kind = next(iter(schema.get("anyOf", [schema])))
-    if "$ref" in kind:
+    has_its_own = f"{contract}.{name}" in VALUES
+    if "$ref" in kind and not has_its_own:
         return example_of(_named(kind), schemas)
-    if "$ref" in kind.get("items", {}):
+    if "$ref" in kind.get("items", {}) and not has_its_own:
         return [example_of(_named(kind["items"]), schemas)]
     value = _value(contract, name)
     return float(value) if kind.get("type") == "number" and value is not None else value

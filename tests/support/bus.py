@@ -8,7 +8,7 @@ looked at.
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -86,9 +86,8 @@ class Bus:
         try:
             async with asyncio.timeout(asking.deadline_s):
                 asked = Outgoing(request.topic.name, request.record_key, request.to_json(), headers)
-                await self._deliver(asked)
-                if not isinstance(request, Query):  # a service that asks does so while a relay is at work
-                    await self._relay_all()
+                # a service that asks does so while a relay is at work
+                await _whole(self._deliver(asked) if isinstance(request, Query) else self._follow(asked))
                 answer: Answer[A] = await answered
         except TimeoutError:
             raise DeadlineExceeded(request.type, is_acknowledged=True) from None
@@ -109,7 +108,10 @@ class Bus:
 
     async def publish(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
         """Put a record on a topic, as anybody may, and have it handled with all that follows from it."""
-        await self._deliver(Outgoing(topic, key, value, headers))
+        await self._follow(Outgoing(topic, key, value, headers))
+
+    async def _follow(self, outgoing: Outgoing) -> None:
+        await self._deliver(outgoing)
         await self._relay_all()
 
     async def _deliver(self, outgoing: Outgoing) -> None:
@@ -177,6 +179,16 @@ class Bus:
 
     def wake_relay(self) -> None:
         """Whoever published the record relays once it is handled."""
+
+
+async def _whole(work: Coroutine[Any, Any, None]) -> None:
+    """Do it to the end, also for an asker who gives up meanwhile: no service hears of that."""
+    going_on = asyncio.create_task(work)
+    try:
+        await asyncio.shield(going_on)
+    except asyncio.CancelledError:
+        await going_on
+        raise
 
 
 async def _taken(engine: AsyncEngine) -> list[Outgoing]:

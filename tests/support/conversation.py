@@ -8,6 +8,7 @@ import httpx
 
 from shared.contracts.credit.requests import (
     ExportCredit,
+    GetCreditAnalytics,
     IssueCreditNote,
     IssueInvoice,
     RecordPayment,
@@ -26,6 +27,7 @@ from shared.contracts.orders.requests import (
     CancelOrder,
     DeliverOrder,
     ExportOrders,
+    GetOrderAnalytics,
     NewLine,
     PlaceOrder,
     ReturnOrder,
@@ -198,9 +200,14 @@ class Conversation:
             await self._ask("GET", f"{path}/orders/{placed_id(ERP, reference)}")
         await self._ask("GET", f"{path}/orders/so_0")
         nobody = f"/api/customers/{a_customer_id()}"
-        for below in ("orders", "orders/so_0", "credit-checks", "credit-checks/chk_0"):
+        for below in ("orders", "orders/so_0", "analytics", "credit-checks", "credit-checks/chk_0"):
             await self._ask("GET", f"{nobody}/{below}")
         await self._ask("POST", f"{nobody}/credit-check")
+        for period in ("all", "90d", "2d"):
+            await self._ask("GET", f"{path}/analytics", params={"period": period})
+        of_a_year: Body = {"customer_id": customer_id, "period": "1y", "now": datetime.now(UTC)}
+        await self._tell(GetOrderAnalytics.model_validate(of_a_year))
+        await self._tell(GetCreditAnalytics.model_validate(of_a_year))
         await self._tell(ExportOrders(customer_id=customer_id))
         await self._tell(ExportCredit(customer_id=customer_id))
 

@@ -19,6 +19,7 @@ from shared.contracts.orders.events import (
     OrderDelivered,
     OrderEvent,
     OrderPlaced,
+    OrderProcessingStarted,
     OrderRejected,
     OrderReturned,
     OrderShipped,
@@ -81,6 +82,12 @@ def an_order(**changes: object) -> OrderPlaced:
 def confirmed(order: OrderEvent, **changes: object) -> OrderConfirmed:
     """The order, after its credit was reserved."""
     return _next(OrderConfirmed, order, {"status": "confirmed", "version": 2, **changes})
+
+
+def processing_started(order: OrderEvent, **changes: object) -> OrderProcessingStarted:
+    """The order, which is being made ready after it was confirmed."""
+    given = {"status": "processing", "version": 3, "previous_status": "confirmed", **changes}
+    return _next(OrderProcessingStarted, order, given)
 
 
 def rejected(order: OrderEvent, **changes: object) -> OrderRejected:

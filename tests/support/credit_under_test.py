@@ -51,6 +51,12 @@ class Credit:
         for message in messages:
             await self.hears(message)
 
+    async def hears_at_once(self, *messages: Event | State) -> None:
+        """Several were said on one topic, and are handled together."""
+        records = [a_record(each, an_envelope(each), offset) for offset, each in enumerate(messages)]
+        assert await self.consumer.handle_batch(records)
+        assert self.mailbox.letters == []
+
     async def erases(self, customer_id: str, version: int = 2) -> None:
         """The customer was erased, under this version."""
         self.customers.known.pop(customer_id, None)

@@ -1,6 +1,6 @@
 """What credit does on which message, by noun."""
 
-from services.credit.handlers import accounts, checks, orders, overdue, receivables
+from services.credit.handlers import accounts, analytics, checks, orders, overdue, receivables
 from shared.handlers import Handlers
 
 handlers = Handlers(
@@ -10,4 +10,5 @@ handlers = Handlers(
     receivables.handlers,
     overdue.handlers,
     checks.handlers,
+    analytics.handlers,
 )

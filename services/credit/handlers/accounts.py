@@ -1,15 +1,29 @@
 """Accounts follow their customers: opened, changed with them, and kept when they are erased."""
 
+from typing import Protocol, TypeVar
+
 from services.credit.accounts import Account, erased, following, marker, opened
 from services.credit.postings import Change, day
 from services.credit.store.accounts import insert_account, lock_account, save_account
 from services.credit.store.invoices import past_due
 from shared.contracts.customers.events import CustomerErased, CustomerState
 from shared.contracts.customers.requests import GetCustomerState
-from shared.handlers import Context, Handlers, Tick
+from shared.errors import Refused
+from shared.handlers import Context, Handlers, Reading, Tick
 from shared.messaging import Tombstone
 
 handlers = Handlers("credit")
+
+
+class Found(Protocol):
+    """What was read of a customer."""
+
+    @property
+    def exists(self) -> bool:
+        """False of an erased one."""
+
+
+F = TypeVar("F", bound=Found)
 
 
 @handlers.on(CustomerState)
@@ -55,6 +69,25 @@ async def heard_of(context: Context, customer_id: str) -> Account | None:
     if account is None or account.customer_version == 0:
         context.ask(GetCustomerState(customer_id=customer_id))
     return account
+
+
+def existing(found: F | None, customer_id: str, context: Reading) -> F:
+    """What was found of a customer that exists.
+
+    Raises:
+        Missing: it is not known here; customers is asked.
+        Refused: `customer_not_found`.
+    """
+    if found is None:
+        context.ask(GetCustomerState(customer_id=customer_id))
+    if found is None or not found.exists:
+        raise no_customer(customer_id)
+    return found
+
+
+def no_customer(customer_id: str) -> Refused:
+    """Why nothing is said of somebody who does not exist."""
+    return Refused("customer_not_found", f"no customer {customer_id}")
 
 
 async def account_or_marker(context: Context, customer_id: str, currency: str) -> Account:

@@ -1,13 +1,11 @@
 """Credit checks: made once, kept for good, shown as long as their customer exists."""
 
 from services.credit.audit import Asked, check
-from services.credit.handlers.accounts import known_account
+from services.credit.handlers.accounts import existing, known_account, no_customer
 from services.credit.postings import day
 from services.credit.store import checks
-from services.credit.store.checks import Shown
 from shared.contracts.credit.answers import CreditCheckPage, CreditReport
 from shared.contracts.credit.requests import CheckCredit, FindCreditChecks, GetCreditCheck
-from shared.contracts.customers.requests import GetCustomerState
 from shared.errors import Refused
 from shared.handlers import Context, Handlers, Reading
 from shared.messaging import Answer
@@ -20,7 +18,7 @@ async def check_credit(command: CheckCredit, context: Context) -> Answer[CreditR
     """Score what is on file of the customer today, keep the check, and say what came of it."""
     account = await known_account(context, command.customer_id)
     if account is None:
-        raise _no_customer(command.customer_id)
+        raise no_customer(command.customer_id)
     facts = await checks.facts(context.db, account.customer_id, day(context.now))
     done = check(account, facts, Asked.by(context.envelope, command.check_id), context.now)
     answer = await checks.insert_check(context.db, account, done)
@@ -32,7 +30,7 @@ async def check_credit(command: CheckCredit, context: Context) -> Answer[CreditR
 @handlers.on(GetCreditCheck)
 async def get_credit_check(query: GetCreditCheck, context: Reading) -> Answer[CreditReport]:
     """Show one check."""
-    found = _of_customer(await checks.find_check(context.db, query), query, context)
+    found = existing(await checks.find_check(context.db, query), query.customer_id, context)
     if found.body is None:
         raise Refused("check_not_found", f"no credit check {query.check_id}")
     return Answer(found.body.encode())
@@ -41,23 +39,5 @@ async def get_credit_check(query: GetCreditCheck, context: Reading) -> Answer[Cr
 @handlers.on(FindCreditChecks)
 async def find_credit_checks(query: FindCreditChecks, context: Reading) -> Answer[CreditCheckPage]:
     """Show a page of a customer's checks."""
-    found = _of_customer(await checks.page_of_checks(context.db, query), query, context)
+    found = existing(await checks.page_of_checks(context.db, query), query.customer_id, context)
     return Answer((found.body or "").encode())
-
-
-def _of_customer(found: Shown | None, query: GetCreditCheck | FindCreditChecks, context: Reading) -> Shown:
-    """What was found of a customer that exists.
-
-    Raises:
-        Missing: it is not known here; customers is asked.
-        Refused: `customer_not_found`.
-    """
-    if found is None:
-        context.ask(GetCustomerState(customer_id=query.customer_id))
-    if found is None or not found.exists:
-        raise _no_customer(query.customer_id)
-    return found
-
-
-def _no_customer(customer_id: str) -> Refused:
-    return Refused("customer_not_found", f"no customer {customer_id}")

@@ -1,20 +1,22 @@
 """Credit's half of an order's story: reserved or refused, released, invoiced, credited.
 
-All events of a customer's orders come in their order. Each also tells what a score needs of the order.
+All events of a customer's orders come in their order, but for those that only say that an order was accepted:
+they come many at once, before or after the others. Each also tells what a score needs of the order.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from services.credit.accounts import ZERO, Account
 from services.credit.handlers.accounts import account_or_marker, say
 from services.credit.policy import CreditPolicy
-from services.credit.postings import Change, day, fact_of
+from services.credit.postings import Change, day, fact_of, newest
 from services.credit.receipts import money_of_return
 from services.credit.receivables import as_wished, lower, ship
 from services.credit.reservations import decide, release
 from services.credit.store import money
 from services.credit.store.accounts import lock_account
-from services.credit.store.ledger import post, remember_order
+from services.credit.store.ledger import post, remember_orders
 from services.credit.store.orders import order_standing
 from shared.contracts.orders.events import (
     OrderCancelled,
@@ -27,7 +29,7 @@ from shared.contracts.orders.events import (
     OrderReturned,
     OrderShipped,
 )
-from shared.handlers import Context, Handlers
+from shared.handlers import Batch, Context, Handlers
 
 handlers = Handlers("credit")
 
@@ -80,22 +82,18 @@ async def credit_return(order: OrderReturned, context: Context) -> None:
     await _keep(order, account, change, context, returned=note.amount)
 
 
-@handlers.on(OrderConfirmed)
-async def remember_confirmed(order: OrderConfirmed, context: Context) -> None:
-    """Know that it was accepted."""
-    await remember_order(context.db, fact_of(order))
-
-
-@handlers.on(OrderProcessingStarted)
-async def remember_processing(order: OrderProcessingStarted, context: Context) -> None:
-    """Know that it is being made ready."""
-    await remember_order(context.db, fact_of(order))
+@handlers.on_batch(OrderConfirmed, OrderProcessingStarted)
+async def remember_accepted(
+    orders: Sequence[OrderConfirmed | OrderProcessingStarted], batch: Batch[CreditPolicy]
+) -> None:
+    """Know that they were accepted, and which of them are being made ready."""
+    await remember_orders(batch.db, newest(fact_of(order) for order in orders))
 
 
 async def _release(order: OrderRejected | OrderCancelled, reason: str, context: Context) -> None:
     account = await lock_account(context.db, order.customer_id)
     if account is None:
-        await remember_order(context.db, fact_of(order))
+        await remember_orders(context.db, [fact_of(order)])
         return
     standing = await order_standing(context.db, order, day(context.now))
     change = release(order, account.owing(standing.past_due), standing.reservation, reason, context.now)
@@ -116,7 +114,7 @@ async def _keep(
     """Write what was decided, and say it; where nothing was, only what the event tells of the order."""
     fact = fact_of(order, returned)
     if change is None:
-        await remember_order(context.db, fact)
+        await remember_orders(context.db, [fact])
         return
     await post(context.db, account, change, context.now, fact)
     say(change, context)

@@ -1,7 +1,7 @@
 """Invoices and money that other systems tell of, each once; and everything that is held about a customer."""
 
 from services.credit.accounts import Account
-from services.credit.handlers.accounts import heard_of, say
+from services.credit.handlers.accounts import heard_of, no_customer, say
 from services.credit.postings import day
 from services.credit.receipts import (
     MoneyCommand,
@@ -75,7 +75,7 @@ async def export_credit(query: ExportCredit, context: Reading) -> Answer[CreditE
     answer = await export(context.db, query.customer_id)
     if answer is None:
         context.ask(GetCustomerState(customer_id=query.customer_id))
-        raise Refused("customer_not_found", f"no customer {query.customer_id}")
+        raise no_customer(query.customer_id)
     return answer
 
 

@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.credit.accounts import Account
 from services.credit.tables import accounts
 
-_MEMBERS = [field.name for field in fields(Account)]
-_COLUMNS = [accounts.c[name] for name in _MEMBERS]
-_NEW = {name: bindparam(f"new_{name}", type_=accounts.c[name].type) for name in _MEMBERS}
+ACCOUNT_MEMBERS = [field.name for field in fields(Account)]
+_COLUMNS = [accounts.c[name] for name in ACCOUNT_MEMBERS]
+_NEW = {name: bindparam(f"new_{name}", type_=accounts.c[name].type) for name in ACCOUNT_MEMBERS}
 _FIGURES = ("credit_limit", "balance", "reserved", "past_due")
 _NOW = bindparam("now", type_=accounts.c.as_of.type)
 _LOCK_ACCOUNT = (
@@ -40,7 +40,7 @@ def updated_account() -> Any:
         update(accounts)
         .where(accounts.c.customer_id == _NEW["customer_id"])
         .where(accounts.c.version == bindparam("seen_version", type_=Integer))
-        .values({name: _NEW[name] for name in _MEMBERS if name != "customer_id"})
+        .values({name: _NEW[name] for name in ACCOUNT_MEMBERS if name != "customer_id"})
         .values(as_of=case((is_moved, _NOW), else_=accounts.c.as_of))
         .returning(accounts.c.version)
     )

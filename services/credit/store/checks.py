@@ -46,8 +46,7 @@ _COMPLETED: ColumnElement[str] = literal_column("'completed'")
 
 # SQL as it is read: what decides here are filters and days. Of settled invoices those are left out first in
 # which neither a payment nor a write-off can be of the last 24 months.
-_FACTS = text(
-    """
+FACTS = """
     with days as (
         select cast(:as_of as date) as today,
             cast(cast(:as_of as date) - interval '24 months' as date) as since,
@@ -96,8 +95,8 @@ _FACTS = text(
             'last_order_version', (select version from last_order),
             'ledger_position', (select max(position) from ledger where customer_id = :of_customer))
     ) as text)
-    """
-).bindparams(bindparam("as_of", type_=Date), bindparam("of_customer", type_=Text))
+"""
+_FACTS = text(FACTS).bindparams(bindparam("as_of", type_=Date), bindparam("of_customer", type_=Text))
 
 
 def report(check: FromClause) -> Select[Any]:

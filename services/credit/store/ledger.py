@@ -13,8 +13,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.credit.accounts import Account
 from services.credit.postings import Change, Entry, Money, OrderFact, Reservation, Taken
+from services.credit.settlements import Settlements, settlements_of
 from services.credit.store.accounts import row_of, updated_account
-from services.credit.tables import allocations, invoices, ledger, money, order_facts, reservations
+from services.credit.store.analytics import counted_up
+from services.credit.tables import (
+    allocations,
+    invoices,
+    ledger,
+    money,
+    order_facts,
+    reservations,
+    settlements,
+)
 
 _WRITTEN = {
     "ledger": (ledger, ("customer_id", *Entry.__slots__, "recorded_at")),
@@ -22,6 +32,7 @@ _WRITTEN = {
     "invoices": (invoices, tuple(each.name for each in invoices.c if each.computed is None)),
     "money": (money, (*Money.__slots__, "on_day")),
     "allocations": (allocations, ("invoice_id", "kind", "source", "id", "amount", "on_day")),
+    "settlements": (settlements, ("customer_id", *Settlements.__slots__)),
     "order_facts": (order_facts, OrderFact.__slots__),
 }
 """Which members of a row are written, by table."""
@@ -44,9 +55,12 @@ async def post(
         raise ValueError("the id of an order's invoice is another one's")
 
 
-async def remember_order(db: AsyncConnection, fact: OrderFact) -> None:
-    """Keep what an event tells of an order, where it is news."""
-    await db.execute(_upserted("order_facts"), {"order_facts": [_as_json(asdict(fact))]})
+async def remember_orders(db: AsyncConnection, facts: Sequence[OrderFact]) -> None:
+    """Keep what events tell of orders, where it is news; each order once.
+
+    That some customers' accounts stay at their versions meanwhile, their remembered risks are told.
+    """
+    await db.execute(_REMEMBERED, {"order_facts": [_as_json(asdict(fact)) for fact in facts]})
 
 
 def _rows(change: Change, now: datetime, fact: OrderFact | None) -> Rows:
@@ -58,6 +72,7 @@ def _rows(change: Change, now: datetime, fact: OrderFact | None) -> Rows:
         "invoices": [asdict(invoice) for invoice in change.invoices],
         "money": [asdict(each) | {"on_day": each.on_day} for each in change.money],
         "allocations": [_allocation(taken) for taken in change.taken],
+        "settlements": [asdict(each) | of_account for each in settlements_of(change.invoices)],
         "order_facts": [asdict(fact)] if fact else [],
     }
     return {name: rows for name, rows in all_rows.items() if rows}
@@ -117,6 +132,9 @@ def _upserted(name: str) -> Insert | Any:
         case "money":
             key = [old.kind, old.source, old.id]
             return statement.on_conflict_do_update(index_elements=key, set_={"on_account": new.on_account})
+        case "settlements":
+            sums = {each: old[each] + new[each] for each in ("invoices", "days")}
+            return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=sums)
         case "order_facts":
             return _merged_fact(statement)
     return statement
@@ -146,3 +164,11 @@ def _merged_fact(statement: Insert) -> Insert:
         },
         where=is_newer | (new.returned_amount > 0),
     )
+
+
+def _remembered() -> Insert:
+    news = _upserted("order_facts").returning(order_facts.c.customer_id).cte("news")
+    return counted_up(select(news.c.customer_id).distinct())
+
+
+_REMEMBERED = _remembered()

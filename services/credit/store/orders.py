@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from sqlalchemy import Date, Text, bindparam, func, literal_column, select
+from sqlalchemy import Date, Text, bindparam, case, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.credit.postings import Reservation
@@ -14,10 +14,12 @@ from shared.contracts.orders.events import OrderEvent
 _CUSTOMER, _ORDER = bindparam("of_customer", type_=Text), bindparam("of_order", type_=Text)
 _RESERVATION = [reservations.c[name].label(f"held_{name}") for name in Reservation.__slots__]
 _ONE = select(literal_column("1").label("one")).subquery("one")
+# What only says that it was accepted is heard beside other events, perhaps before the one that placed it.
+_HAS_GONE_ON = order_facts.c.status.not_in(("confirmed", "processing"))
 _STANDING = select(
     *_RESERVATION,
     *(invoices.c[name] for name in INVOICE_MEMBERS),
-    func.coalesce(order_facts.c.version, 0).label("order_version"),
+    case((_HAS_GONE_ON, order_facts.c.version), else_=0).label("order_version"),
     past_due_of(_CUSTOMER, bindparam("today", type_=Date)).label("past_due"),
     select(func.min(invoices.c.due_on).label("oldest"))
     .where(invoices.c.customer_id == _CUSTOMER, invoices.c.open_amount > 0)

@@ -2,10 +2,12 @@
 
 from typing import NoReturn
 
-from services.orders.store import exports, orders, pages
+from services.orders.analytics import answer, reach
+from services.orders.policy import OrdersPolicy
+from services.orders.store import analytics, exports, orders, pages
 from shared.contracts.customers.requests import GetCustomerState
-from shared.contracts.orders.answers import OrderInFull, OrderPage, OrdersExport
-from shared.contracts.orders.requests import ExportOrders, FindOrders, GetOrder
+from shared.contracts.orders.answers import OrderAnalytics, OrderInFull, OrderPage, OrdersExport
+from shared.contracts.orders.requests import ExportOrders, FindOrders, GetOrder, GetOrderAnalytics
 from shared.errors import Refused
 from shared.handlers import Handlers, Reading
 from shared.messaging import Answer
@@ -25,6 +27,17 @@ async def get_order(query: GetOrder, context: Reading) -> Answer[OrderInFull]:
     """Give the order with its lines."""
     answer = await orders.order_in_full(context.db, query.customer_id, query.order_id)
     return answer or _ask_for(query.customer_id, context)
+
+
+@handlers.on(GetOrderAnalytics)
+async def get_order_analytics(
+    query: GetOrderAnalytics, context: Reading[OrdersPolicy]
+) -> Answer[OrderAnalytics]:
+    """Give the customer's orders in figures, without reading more of them than the days that are cut."""
+    figures = await analytics.find(context.db, query.customer_id, reach(query.period, query.now))
+    if figures is None:
+        _ask_for(query.customer_id, context)
+    return answer(figures, query.now, context.policy.segments)
 
 
 @handlers.on(ExportOrders)

@@ -13,7 +13,10 @@ from shared.contracts.customers.events import CustomerState
 from shared.errors import Refused
 
 _CUSTOMER = bindparam("of_customer", type_=Text)
-_SAID = ("customer_id", "version", "is_active", "currency", "payment_terms", "discount_rate")
+_SAID = (
+    *("customer_id", "version", "is_active", "currency", "payment_terms", "discount_rate"),
+    "customer_since",
+)
 _KEPT = ("payment_terms", "discount_rate", "shipping_address")
 _FIND = select(customers.c.erased_at, *(customers.c[name] for name in _KEPT)).where(
     customers.c.customer_id == _CUSTOMER
@@ -23,16 +26,17 @@ _FIND = select(customers.c.erased_at, *(customers.c[name] for name in _KEPT)).wh
 def _remember() -> Any:
     said = insert(customers)
     newer = {each.name: said.excluded[each.name] for each in customers.c if not each.primary_key}
+    is_newer = customers.c.version < said.excluded.version
+    lacks = customers.c.customer_since.is_(None) & customers.c.erased_at.is_(None)
+    is_the_same = customers.c.version == said.excluded.version
     return said.on_conflict_do_update(
-        index_elements=[customers.c.customer_id],
-        set_=newer,
-        where=customers.c.version < said.excluded.version,
+        index_elements=[customers.c.customer_id], set_=newer, where=is_newer | (is_the_same & lacks)
     )
 
 
 def _mark() -> Any:
     marker = insert(customers)
-    blank: dict[str, Any] = {name: None for name in ("is_active", "currency", *_KEPT)}
+    blank: dict[str, Any] = {name: None for name in ("is_active", "currency", "customer_since", *_KEPT)}
     version = func.greatest(customers.c.version, marker.excluded.version)
     return marker.on_conflict_do_update(
         index_elements=[customers.c.customer_id],
@@ -65,7 +69,7 @@ async def find(db: AsyncConnection, customer_id: str) -> Customer | None:
 
 
 async def remember(db: AsyncConnection, said: CustomerState) -> None:
-    """Take over what is needed of a customer, unless something newer is known, as that it was erased."""
+    """Take over what is needed of a customer, unless all of it is known, or that it was erased."""
     address = said.shipping_address or said.billing_address
     row = {
         **{name: getattr(said, name) for name in _SAID},

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     Boolean,
     ColumnElement,
     FromClause,
@@ -21,7 +22,7 @@ from sqlalchemy import update as updated
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.orders.lifecycle import Change
-from services.orders.store import totals, waiting
+from services.orders.store import figures, totals, waiting
 from services.orders.store.answers import in_full
 from services.orders.store.customers import expect_there
 from services.orders.tables import customers, orders
@@ -84,14 +85,14 @@ def _lock() -> Any:
     return select(state(locked).label("state")).select_from(locked)
 
 
-def _save() -> Any:
+def _save(*with_figures: CTE) -> Any:
     row = {name: bindparam(f"new_{name}", type_=orders.c[name].type) for name in _CHANGED}
     saved = updated(orders).where(orders.c.order_id == _ORDER).values(row)
     counted = totals.with_one_changed(_ORDER, _CUSTOMER)
     woken = waiting.taken_out(_ORDER, bindparam("moves", type_=Boolean))
     records = [column for column in woken.c]
     both = counted.outerjoin(woken, true())
-    return select(counted, *records).select_from(both).add_cte(saved.cte("saved"))
+    return select(counted, *records).select_from(both).add_cte(saved.cte("saved"), *with_figures)
 
 
 def _unanswered() -> Any:
@@ -117,6 +118,7 @@ def _one_in_full() -> Any:
 
 _LOCK = _lock()
 _SAVE = _save()
+_SAVE_AND_COUNT = _save(*figures.counted())
 _UNANSWERED = _unanswered()
 _ONE_IN_FULL = _one_in_full()
 
@@ -137,14 +139,16 @@ async def lock_or_bar(db: AsyncConnection, order_id: str) -> OrderState | None:
 
 
 async def save(db: AsyncConnection, change: Change) -> Saved:
-    """Store the change of a locked order and of its customer's totals, and take out what waited for it."""
+    """Store the change of a locked order and of its customer's figures, and take out what waited for it."""
     order = change.order
     row = {f"new_{name}": getattr(order, name) for name in _CHANGED}
-    by = {"accepted_by": change.accepted_by, "value_by": change.value_by, "moves": change.moves}
-    keys = {"of_order": order.order_id, "of_customer": order.customer_id}
+    keys = {"of_order": order.order_id, "of_customer": order.customer_id, "moves": change.moves}
     dates = {"of_order_date": order.order_date, "now": order.updated_at}
-    rows = (await db.execute(_SAVE, {**keys, **row, **by, **dates})).all()
-    is_counted = change.accepted_by != 0 or change.value_by != 0
+    is_counted = change.accepted_by != 0 or change.value_by != 0 or change.sold_by != 0
+    statement = _SAVE_AND_COUNT if is_counted else _SAVE
+    rows = (await db.execute(statement, {**keys, **row, **dates, **figures.by(change)})).all()
+    if change.sold_by < 0:
+        await figures.rename(db, change)
     return Saved(
         totals=totals.published(rows[0]) if is_counted else None,
         woken=waiting.records([row for row in rows if row.position is not None]),

@@ -12,12 +12,12 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from services.orders.lifecycle import ACCEPTED
-from services.orders.tables import orders, totals
+from services.orders.tables import IS_ACCEPTED, orders, totals
 from shared.contracts.orders.events import OrderTotals
 
 _NONE: ColumnElement[Any] = literal_column("0")
@@ -53,7 +53,7 @@ def with_one_changed(order_id: ColumnElement[str], customer_id: ColumnElement[st
         select(func.max(orders.c.order_date))
         .where(
             orders.c.customer_id == customer_id,
-            orders.c.status.in_(sorted(ACCEPTED)),
+            text(IS_ACCEPTED),
             orders.c.order_id != order_id,
         )
         .scalar_subquery()

@@ -1,13 +1,16 @@
 import asyncio
+import json
 import random
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.credit.verification import differences
+from shared.contracts.credit.requests import GetCreditAnalytics
+from shared.contracts.periods import PERIODS, begin_of
 from shared.database import reading
 from shared.messaging import Command, Message
 from tests.support.builders import a_record, an_envelope
@@ -21,13 +24,16 @@ from tests.support.credit_builders import (
     cancelled,
     confirmed,
     delivered,
+    processing_started,
     rejected,
     returned,
     shipped,
 )
-from tests.support.credit_under_test import credit_on
+from tests.support.credit_under_test import Credit, credit_on
 
 pytestmark = pytest.mark.integration
+
+NOW = datetime.now(UTC)
 
 
 def an_amount(drawn: random.Random) -> str:
@@ -41,7 +47,7 @@ def a_story(drawn: random.Random, customer: str) -> list[Message]:
     ways: list[list[Message]] = [
         [order],
         [order, rejected(order)],
-        [order, confirmed(order), cancelled(order)],
+        [order, confirmed(order), processing_started(order), cancelled(order, version=4)],
         [order, confirmed(order), sent, delivered(sent), returned(sent)],
         [order, confirmed(order), delivered(order), shipped(order, version=5, status="delivered")],
         [order, sent, returned(sent, amount="0.01", version=4, status="shipped", is_partial=True)],
@@ -53,11 +59,12 @@ def some_command(drawn: random.Random, customer: str) -> Message:
     """Ids are few, so that some come twice, for the same or for something else."""
     number, amount = str(drawn.randrange(12)), an_amount(drawn)
     due = date(2024, 1, 1) + timedelta(days=drawn.randrange(1_500))
+    received_at = NOW - timedelta(days=drawn.randrange(450), hours=drawn.randrange(24))
     wishes = [{"external_ref": str(drawn.randrange(12)), "amount": "0.01"}]
     commands: list[Command[Any]] = [
         an_invoice_command(customer, external_ref=number, amount=amount, due_date=due),
-        a_payment(customer, payment_id=number, amount=amount),
-        a_payment(customer, payment_id=number, amount=amount, allocations=wishes),
+        a_payment(customer, payment_id=number, amount=amount, received_at=received_at),
+        a_payment(customer, payment_id=number, amount=amount, received_at=received_at, allocations=wishes),
         a_credit_note(customer, credit_note_id=number, amount=amount),
         a_write_off(customer, write_off_id=number, amount=amount),
     ]
@@ -98,3 +105,25 @@ async def test_whatever_comes_however_often_and_from_wherever_the_books_agree(
             each for each in said if each["type"] == "credit.reserved.v1" and each["amount"] != "0.00"
         ]
         assert all(Decimal(each["available_after"]) >= 0 for each in approved)
+        for period in PERIODS:
+            await assert_days_to_pay_are_those_of_each_invoice(
+                processes[0], GetCreditAnalytics(customer_id=customer.customer_id, period=period, now=NOW)
+            )
+
+
+async def assert_days_to_pay_are_those_of_each_invoice(credit: Credit, query: GetCreditAnalytics) -> None:
+    invoices = await credit.rows(
+        "select * from invoices where customer_id = :id and settled_on is not null and paid > 0",
+        id=query.customer_id,
+    )
+    begin = begin_of(query.period, NOW)
+    days = [
+        max(0, (each["last_paid_on"] - each["invoice_date"]).days)
+        for each in invoices
+        if begin is None or begin.date() <= each["settled_on"] <= NOW.date()
+    ]
+    mean = Decimal(sum(days)) / len(days) if days else None
+
+    shown = json.loads((await credit.is_asked(query)).body)["avg_payment_days"]
+
+    assert shown == (None if mean is None else int(mean.quantize(Decimal(1), ROUND_HALF_UP)))

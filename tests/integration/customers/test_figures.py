@@ -230,15 +230,42 @@ async def test_answers_about_contacts_carry_the_whole_version(consumer: Consumer
     assert [answer.facts["version"] for answer in (added, removed)] == ["c2-p1", "c3-p1"]
 
 
-async def test_a_state_is_one_transaction_of_two_statements(
+async def test_a_batch_is_one_transaction_of_one_statement(
     consumer: Consumer, tell: Told, engine: AsyncEngine
 ) -> None:
-    customer_id = await a_customer(tell)
+    ids = [await a_customer(tell) for _ in range(3)]
 
-    for state in (an_account(customer_id, version=1), some_totals(customer_id, version=1)):
+    for state_of in (an_account, some_totals):
         with sent_by(engine) as sent:
-            await consumer.handle(a_record(state))
-        assert (sent.commits, len(sent.statements)) == (1, 2), sent.statements
+            await consumer.handle_batch([a_record(state_of(customer_id, version=1)) for customer_id in ids])
+        assert (sent.commits, len(sent.statements)) == (1, 1), sent.statements
+    assert len(await rows_of_figures(engine)) == 3
+
+
+@pytest.mark.parametrize("order", list(permutations([1, 2, 3])))
+async def test_the_newest_of_a_batch_is_shown_and_counts_as_one_change_of_each_customer(
+    consumer: Consumer, tell: Told, ask: Told, order: tuple[int, ...]
+) -> None:
+    ids = [await a_customer(tell) for _ in range(2)]
+    states = [some_totals(each, version, f"{version}00.00", version) for version in order for each in ids]
+
+    await consumer.handle_batch([a_record(state) for state in states])
+
+    for customer_id in ids:
+        answer = await ask(a_get(customer_id))
+        assert shown_in(answer) == {**NOTHING, "lifetime_value": "300.00", "total_orders": "3"}
+        assert answer.facts == {"version": "c1-p1"}
+
+
+async def test_in_a_batch_an_erased_customer_keeps_no_other_from_being_shown(
+    consumer: Consumer, tell: Told, engine: AsyncEngine
+) -> None:
+    erased, present = await a_customer(tell), await a_customer(tell)
+    await tell(an_erasure(erased))
+
+    await consumer.handle_batch([a_record(an_account(each, version=1)) for each in (erased, present)])
+
+    assert [row.customer_id for row in await rows_of_figures(engine)] == [present]
 
 
 async def test_an_erasure_takes_the_figures_along(

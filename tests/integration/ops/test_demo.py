@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,18 +8,45 @@ from ops.demo.chronicle import Story
 from ops.demo.verb import kept_day, players
 from ops.demo.world import world
 from ops.ports import free_port
+from shared.contracts.orders.requests import PlaceOrder
+from tests.contract.test_seed_examples import documented, members_of
 from tests.support.command_line import customers_api
 from tests.support.eventually import eventually
 from tests.support.shapes import exact
 from tests.support.system import Composed
 
 BROKEN_OFF_AFTER = 20
+DOCUMENTED = members_of(documented("GET /api/customers/:id/analytics")).keys()
 
 
 async def look(app: Composed, path: str) -> Any:
     answer = await app.http.get(f"/api/customers/{path}")
     assert answer.status_code == 200, answer.text
     return exact(answer.text)
+
+
+def shown_of(analytics: Any) -> Any:
+    """What the documentation shows of analytics: two months and one product."""
+    history, products = analytics["order_history"][:2], analytics["top_products"][:1]
+    shown = {**analytics, "order_history": history, "top_products": products}
+    return {name: value for name, value in shown.items() if name in DOCUMENTED}
+
+
+def documented_on(today: date) -> Any:
+    """The documentation's example as of a day, with the dates of that day."""
+    newest = today - timedelta(days=xyz.NEWEST)
+    before = newest.replace(day=1) - timedelta(days=1)
+    told = exact(documented("GET /api/customers/:id/analytics"))["data"]
+    for shown, month in zip(told["order_history"], (newest, before), strict=True):
+        shown["month"] = f"{month:%Y-%m}"
+    ordered = max(
+        step.command.order_date for step in xyz.story(today).steps if isinstance(step.command, PlaceOrder)
+    )
+    told["overview"] |= {
+        "last_order_date": f"{ordered:%Y-%m-%dT%H:%M:%SZ}",
+        "customer_since": f"{today - timedelta(days=xyz.TENURE_DAYS)}T00:00:00Z",
+    }
+    return told
 
 
 @pytest.mark.composed
@@ -55,6 +82,10 @@ async def test_played_at_the_system_the_documented_customer_has_the_documented_f
     assert (
         checked.json()["data"] | {"credit_score": 750, "recommended_credit_limit": 15000}
         == (checked.json()["data"])
+    )
+    await eventually(
+        lambda: look(composed, f"{xyz.CUSTOMER_ID}/analytics"),
+        lambda found: shown_of(found["data"]) == documented_on(today),
     )
 
 

@@ -51,9 +51,13 @@ def some_settings(**changes: Any) -> GatewaySettings:
 
 @dataclass
 class Bus:
-    """An `Rpc` that gives one answer, or fails in one way, and keeps what it was asked or given."""
+    """An `Rpc` that gives one answer, or fails in one way, and keeps what it was asked or given.
+
+    by_contract: What it does where another request is asked than the others.
+    """
 
     answer: Answer[Any] | Exception = ANSWER
+    by_contract: Mapping[type[Request[Any]], Answer[Any] | Exception] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
     asked: list[tuple[Request[Any], Asking]] = field(default_factory=list)
     handed_over: list[tuple[Command[Any], Asking]] = field(default_factory=list)
@@ -61,9 +65,10 @@ class Bus:
     async def relay(self, request: Request[A], asking: Asking) -> Answer[A]:
         """The one answer."""
         self.asked.append((request, asking))
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
+        answer = self.by_contract.get(type(request), self.answer)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     async def ask(self, request: Request[A], asking: Asking) -> A:
         """Not used by the routes there are."""

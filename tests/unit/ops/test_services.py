@@ -1,5 +1,6 @@
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -46,6 +47,14 @@ def test_each_process_knows_its_number_and_where_to_show_that_it_lives(replica, 
     assert program.name == "customers-1"
     assert program.environment["REPLICA"] == "1"
     assert program.environment["HEALTH_FILE"] == str(tmp_path / "customers-1.json")
+
+
+def test_a_service_is_told_where_to_serve_metrics_whatever_the_environment_says(replica, monkeypatch):
+    monkeypatch.setenv("METRICS_PORT", "9100")
+    for port in (0, 9103):
+        told = replace(replica, metrics_port=port)
+        program = services.service(Commands(), "customers", told, OURS, URLS).program()
+        assert program.environment["METRICS_PORT"] == str(port)
 
 
 def test_a_short_session_time_out_is_asked_of_our_own_broker_only(replica, monkeypatch):

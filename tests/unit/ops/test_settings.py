@@ -46,6 +46,14 @@ def test_port_0_may_be_given_to_several_servers():
     assert settings.kafka_port == 0
 
 
+def test_each_process_of_a_service_serves_its_metrics_at_a_port_of_its_own_where_one_is_given():
+    processes = [(service, number) for service in SERVICES for number in range(2)]
+    given = Settings.from_environment({"METRICS_PORT": "9100", "REPLICAS": "2"})
+    assert [given.metrics_port_of(*each) for each in processes] == list(range(9100, 9106))
+    not_given = Settings.from_environment({"REPLICAS": "2"})
+    assert {not_given.metrics_port_of(*each) for each in processes} == {0}
+
+
 @pytest.mark.parametrize("servers", ["localhost", "localhost:x", ":9092", "one:9092,two"])
 def test_bootstrap_servers_without_host_or_port_are_refused(servers):
     with pytest.raises(SettingsInvalid, match="KAFKA_BOOTSTRAP_SERVERS"):

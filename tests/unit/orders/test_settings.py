@@ -1,7 +1,9 @@
+from decimal import Decimal
+
 import pytest
 
 from services.orders.app import Settings
-from services.orders.policy import OrdersPolicy
+from services.orders.policy import DEFAULTS, OrdersPolicy, Thresholds
 
 
 @pytest.fixture
@@ -20,3 +22,22 @@ def test_how_long_is_waited_is_a_setting(environment: pytest.MonkeyPatch) -> Non
     environment.setenv("ORDER_AWAITED_WITHIN_S", "3")
 
     assert Settings.from_environment().policy == OrdersPolicy(2, 3)
+
+
+def test_from_when_on_a_customer_is_what_is_a_setting(environment: pytest.MonkeyPatch) -> None:
+    assert Settings.from_environment().policy.segments == DEFAULTS
+    for number, name in enumerate(
+        (
+            *(
+                "DORMANT_AFTER_DAYS",
+                "ESTABLISHED_AFTER_DAYS",
+                "ESTABLISHED_FROM_ORDERS",
+                "AT_RISK_AFTER_DAYS",
+            ),
+            *("AT_RISK_AFTER_GAPS", "HIGH_VALUE_FROM"),
+        ),
+        start=2,
+    ):
+        environment.setenv(f"SEGMENT_{name}", str(number))
+
+    assert Settings.from_environment().policy.segments == Thresholds(2, 3, 4, 5, 6, Decimal(7))
