@@ -13,8 +13,8 @@ app = typer.Typer(
     add_completion=False,
     help="Customers API on this machine: real PostgreSQL, real Kafka, every service.",
     epilog="Settings by environment: GATEWAY_PORT (8000), KAFKA_PORT (9092), POSTGRES_PORT (5433), "
-    "STATE_DIR (.local), REPLICAS (1); KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL_<SERVICE> to use servers "
-    "that run already.",
+    "STATE_DIR (.local), REPLICAS (1), METRICS_PORT (0: none); KAFKA_BOOTSTRAP_SERVERS and "
+    "DATABASE_URL_<SERVICE> to use servers that run already.",
 )
 
 AWAITED = "Seconds for a service to publish what it has said, and to read what it follows."
@@ -149,7 +149,8 @@ def rebuild(
 ) -> None:
     """Repair what `verify` shows, one customer at a time, while everything serves.
 
-    May be broken off and run again. Exit code 1: there is no such customer; 2: something does not answer.
+    May be broken off and run again. Exit code 1: there is no such customer, or what a figure is made from
+    contradicts itself and is left as it is; 2: something does not answer.
     """
     from ops import rebuild as verb
 

@@ -15,7 +15,7 @@ import structlog
 
 from shared.dead_letters import Record
 from shared.handlers import Batch, Registered, Service
-from shared.messaging import Event, Message, Poison, State, read_headers
+from shared.messaging import Event, Message, State, read_headers
 from shared.received import decode, is_expired
 from shared.retries import Failure, persevere
 from shared.waits import Waits
@@ -86,8 +86,8 @@ class Batches:
             try:
                 if (message := self._message(record, now)) is not None:
                     told.append((record, message))
-            except Poison as poison:
-                await self._give_up(record, Failure(poison, 1, now))
+            except Exception as error:  # whatever it is, what comes behind must not have to wait for ever
+                await self._give_up(record, Failure(error, 1, now))
             if number % DECODED_AT_ONCE == 0:
                 await asyncio.sleep(0)
         return told

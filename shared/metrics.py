@@ -57,6 +57,9 @@ class _Lags:
         while True:
             try:
                 self._latest = await measure() or self._latest
-            except Exception as error:  # the broker is away, or nothing is read yet: the next one tells
+            except (
+                Exception
+            ) as error:  # the broker is away, or nothing is read yet: better none than an old one
+                self._latest = {}
                 log.debug("lag.unknown", error=type(error).__name__)
             await asyncio.sleep(MEASURE_EVERY_S)

@@ -40,6 +40,21 @@ class Figures:
         return self.account.exists
 
 
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A risk that holds still, and what it was computed of, as of a day."""
+
+    account: Account
+    facts: Facts
+    as_of: date
+    risk: Risk
+
+    @property
+    def true_risk(self) -> Risk:
+        """As it is computed of that."""
+        return score(credit_file(self.account, self.facts, self.as_of)).risk_assessment
+
+
 def risk_of(figures: Figures, today: date) -> Risk:
     """The remembered risk, else as a credit check of today would assess it."""
     if figures.facts is None:

@@ -4,14 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Literal
 
 from services.credit.postings import Invoice, day
-from shared.contracts.periods import Period, begin_of
+from shared.contracts.periods import Grain, Period, Span, begin_of, whole_days
 
-Grain = Literal["day", "month", "ever"]
 _EVER = date.min
-_ONE_DAY, _INTO_NEXT_MONTH = timedelta(days=1), timedelta(days=32)
+_ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +20,6 @@ class Settlements:
     starts_on: date
     invoices: int
     days: int
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Rows of a grain that start on `since` or later, and before `until`."""
-
-    grain: Grain
-    since: date
-    until: date
 
 
 def settlements_of(invoices: Iterable[Invoice]) -> list[Settlements]:
@@ -50,16 +39,7 @@ def spans(period: Period, now: datetime) -> list[Span]:
     begin = begin_of(period, now)
     if begin is None:
         return [Span("ever", date.min, date.max)]
-    first, end = day(begin), day(now) + _ONE_DAY
-    first_month = ((first - _ONE_DAY).replace(day=1) + _INTO_NEXT_MONTH).replace(day=1)
-    months_end = end.replace(day=1)
-    if first_month >= months_end:
-        return [Span("day", first, end)]
-    return [
-        Span("day", first, first_month),
-        Span("month", first_month, months_end),
-        Span("day", months_end, end),
-    ]
+    return whole_days(day(begin), day(now) + _ONE_DAY)
 
 
 def mean_days(invoices: int, days: int) -> int | None:

@@ -1,10 +1,11 @@
 """Kept figures against what they are made from: the ledger, documents and allocations. Changes nothing."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.credit.store import analytics
 from shared.figures import Difference
 
 PAGE = 1_000  # customers: what one statement compares, as of one instant
@@ -132,7 +133,7 @@ async def customer_ids(db: AsyncConnection, after: str, at_most: int) -> list[st
 async def differences(
     db: AsyncConnection, customer_id: str | None = None, page: int = PAGE
 ) -> AsyncIterator[Difference]:
-    """Every difference, by customer and figure; none where all is well.
+    """Every difference, by customer and figure, of each page the risks last; none where all is well.
 
     Args:
         db: Where statements run alone, what is posted meanwhile is compared before or after.
@@ -142,6 +143,17 @@ async def differences(
     ids = [customer_id] if customer_id is not None else await customer_ids(db, "", page)
     while ids:
         within = {"customer_ids": ids, "first": ids[0], "last": ids[-1]}
-        for row in await db.execute(_DIFFERENCES, within):
-            yield Difference(**row._mapping)
+        found = [Difference(**row._mapping) for row in await db.execute(_DIFFERENCES, within)]
+        for each in [*found, *await _risks(db, found, ids)]:
+            yield each
         ids = [] if customer_id is not None else await customer_ids(db, ids[-1], page)
+
+
+async def _risks(db: AsyncConnection, found: Sequence[Difference], ids: Sequence[str]) -> list[Difference]:
+    """Risks that are not as they are computed, but for those of what was found to be wrong itself."""
+    wrong = {each.customer_id for each in found}
+    return [
+        Difference(each.account.customer_id, f"risk as of {each.as_of}", each.risk, each.true_risk)
+        for each in await analytics.remembered(db, [id_ for id_ in ids if id_ not in wrong])
+        if each.risk != each.true_risk
+    ]

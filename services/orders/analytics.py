@@ -5,29 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Literal
 
 from services.orders.policy import Thresholds
 from services.orders.segments import Behaviour, segment
 from shared.contracts.orders.answers import OrderAnalytics
-from shared.contracts.periods import Period, begin_of
+from shared.contracts.periods import Period, Span, begin_of, whole_days
 from shared.contracts.values import CENT
 from shared.messaging import Answer
 
 YEAR_DAYS = 365
 _ZERO = Decimal("0.00")
-_ONE_DAY, _INTO_NEXT_MONTH = timedelta(days=1), timedelta(days=32)
-
-Grain = Literal["day", "month", "ever"]
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Figures of a grain that start on `since` or later, and before `until`."""
-
-    grain: Grain
-    since: date
-    until: date
+_ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +99,14 @@ def reach(period: Period, now: datetime) -> Reach:
     """What makes up a period that ends just before `now`."""
     today = _day(now)
     tomorrow = today + _ONE_DAY
-    year = _whole_days(tomorrow - timedelta(days=YEAR_DAYS), tomorrow)
+    year = whole_days(tomorrow - timedelta(days=YEAR_DAYS), tomorrow)
     begin = begin_of(period, now)
     if begin is None:
         unbounded = (date.min, date.max)
         return Reach([Span("month", *unbounded)], [Span("ever", *unbounded)], year, cut=None)
     is_whole = begin == _midnight(_day(begin))
     first = _day(begin) if is_whole else _day(begin) + _ONE_DAY
-    days = [*_whole_days(first, today), Span("day", today, tomorrow)]
+    days = [*whole_days(first, today), Span("day", today, tomorrow)]
     cut = Cut(
         begins_at=begin,
         days_begin_at=_midnight(first),
@@ -171,19 +159,6 @@ def _day(at: datetime) -> date:
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
-
-
-def _whole_days(since: date, until: date) -> list[Span]:
-    """All days from `since` on and before `until`: by months where they lie between the two whole."""
-    months_since = since if since.day == 1 else (since.replace(day=1) + _INTO_NEXT_MONTH).replace(day=1)
-    months_until = until.replace(day=1)
-    if months_since >= months_until:
-        return [Span("day", since, until)]
-    return [
-        Span("day", since, months_since),
-        Span("month", months_since, months_until),
-        Span("day", months_until, until),
-    ]
 
 
 # JSON as text: numbers keep the decimals of money

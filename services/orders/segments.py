@@ -50,6 +50,8 @@ def segment(of: Behaviour, thresholds: Thresholds) -> Segment:
 
 
 def _is_overdue(days_since_last: int, recent: Sequence[date], thresholds: Thresholds) -> bool:
+    if len(recent) < 2:  # while kept figures are wrong there may be fewer orders than are counted
+        return False
     gaps = sorted((later - earlier).days for earlier, later in pairwise(sorted(recent)))
     twice_the_median = gaps[(len(gaps) - 1) // 2] + gaps[len(gaps) // 2]
     is_long = days_since_last > thresholds.at_risk_after_days

@@ -8,6 +8,9 @@ import pytest
 import yaml
 
 from ops.settings import SERVICES
+from services.credit.app import Settings as CreditSettings
+from services.orders.app import Settings as OrdersSettings
+from shared.settings import ServiceSettings
 from tests.support.servers import PROJECT
 
 COMPOSITION: dict[str, Any] = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())
@@ -15,6 +18,7 @@ CONTAINERS: dict[str, dict[str, Any]] = COMPOSITION["services"]
 STAYS = {name for name, told in CONTAINERS.items() if "healthcheck" in told}
 JOBS = {name for name, told in CONTAINERS.items() if str(told.get("restart")).startswith("on-failure")}
 DOCKERFILE = (PROJECT / "Dockerfile").read_text()
+OPERATIONS = (PROJECT / "docs/operations.md").read_text()
 # they write into volumes, which belong to root when they are new
 CHANGES_OWNERS = {f"{service}-secrets" for service in SERVICES}
 
@@ -68,6 +72,18 @@ def test_what_stays_is_started_again_and_has_time_to_end(name: str) -> None:
 
     assert told["restart"] == "unless-stopped"
     assert int(told["stop_grace_period"].removesuffix("s")) >= 20
+
+
+@pytest.mark.parametrize(("service", "settings"), [("orders", OrdersSettings), ("credit", CreditSettings)])
+def test_what_decides_something_can_be_set_from_outside_as_documented(
+    service: str, settings: type[ServiceSettings]
+) -> None:
+    of_its_own = {name.upper() for name in settings.model_fields.keys() - ServiceSettings.model_fields.keys()}
+    decisive = of_its_own - {"DATABASE_URL"}
+    handed_on = {name for name, value in CONTAINERS[service]["environment"].items() if value is None}
+
+    assert handed_on == decisive
+    assert decisive <= set(re.findall(r"`([A-Z_]+)`", OPERATIONS))
 
 
 @pytest.mark.parametrize("service", SERVICES)

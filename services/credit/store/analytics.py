@@ -19,14 +19,14 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.credit.accounts import Account
-from services.credit.analytics import Figures
+from services.credit.analytics import Figures, Remembered
 from services.credit.audit import Facts
 from services.credit.scoring import CURRENT_MODEL
-from services.credit.settlements import Span
 from services.credit.store.accounts import ACCOUNT_MEMBERS
 from services.credit.store.checks import FACTS
 from services.credit.tables import fact_versions
 from shared.contracts.credit.answers import Risk
+from shared.contracts.periods import Span
 
 # One statement, so one instant. Documents are read for `facts` alone, where no risk is remembered of what
 # everything is now.
@@ -67,6 +67,22 @@ _REMEMBER = text(
     """
 )
 
+# Risks of what everything is still, whatever their day, and what they are computed of.
+_OF_RISK = FACTS.replace(":as_of", "risks.as_of").replace(":of_customer", "risks.customer_id")
+_REMEMBERED = text(
+    f"""
+    select {", ".join(f"accounts.{name}" for name in ACCOUNT_MEMBERS)}, risks.as_of, risks.risk,
+        ({_OF_RISK}) as facts
+    from risks join accounts on accounts.customer_id = risks.customer_id
+        and accounts.version = risks.account_version and accounts.customer_version = risks.customer_version
+        and accounts.customer_version > 0 and accounts.erased_at is null
+    left join fact_versions on fact_versions.customer_id = risks.customer_id
+    where risks.customer_id = any(:customer_ids) and risks.model_version = :model
+        and risks.facts_version = coalesce(fact_versions.version, 0)
+    order by risks.customer_id
+    """  # noqa: S608  # of our own names and statements
+).bindparams(bindparam("customer_ids", type_=ARRAY(Text)))
+
 
 def counted_up(customer_ids: Select[Any]) -> Insert:
     """The statement that moves the version of these customers' facts; each of them once."""
@@ -99,7 +115,7 @@ async def find(
     if row is None:
         return None
     return Figures(
-        account=Account(**{name: row._mapping[name] for name in ACCOUNT_MEMBERS}),
+        account=_account(row),
         as_of=row.as_of,
         invoices=row.invoices,
         days=row.days,
@@ -107,6 +123,14 @@ async def find(
         risk=row.risk,
         facts=None if row.facts is None else Facts.model_validate_json(row.facts),
     )
+
+
+async def remembered(db: AsyncConnection, customer_ids: Sequence[str]) -> list[Remembered]:
+    """The risks of these customers that are shown where their day is asked for, by customer."""
+    rows = await db.execute(_REMEMBERED, {"customer_ids": list(customer_ids), "model": CURRENT_MODEL})
+    return [
+        Remembered(_account(row), Facts.model_validate_json(row.facts), row.as_of, row.risk) for row in rows
+    ]
 
 
 async def remember_risk(db: AsyncConnection, figures: Figures, today: date, risk: Risk) -> None:
@@ -127,3 +151,7 @@ async def remember_risk(db: AsyncConnection, figures: Figures, today: date, risk
 async def facts_changed(db: AsyncConnection, customer_ids: Sequence[str]) -> None:
     """Have the risks of these customers computed anew, because what is on file of them has changed."""
     await db.execute(_FACTS_CHANGED, {"customer_ids": list(customer_ids)})
+
+
+def _account(row: Any) -> Account:
+    return Account(**{name: row._mapping[name] for name in ACCOUNT_MEMBERS})

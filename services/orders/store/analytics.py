@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy import ARRAY, Date, DateTime, Integer, Text, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.orders.analytics import Cut, Figures, Month, Reach, Sold, Span
+from services.orders.analytics import Cut, Figures, Month, Reach, Sold
 from services.orders.segments import RECENT_ORDERS
 from services.orders.store.customers import expect_there
 from services.orders.tables import IS_ACCEPTED
+from shared.contracts.periods import Span
 
 PRODUCTS_MAX = 5
 _INSTANTS = Cut.__slots__

@@ -155,6 +155,31 @@ async def test_a_risk_that_was_computed_of_what_was_wrong_is_forgotten(
     assert row["version"] == row["facts_version"] + 1
 
 
+async def test_a_risk_that_is_remembered_wrongly_is_found_and_computed_anew(
+    credit: Credit, engine: AsyncEngine, owner_engine: AsyncEngine
+) -> None:
+    """Found where nothing else is wrong, and no more once it is of what is no longer so."""
+    customer = await lively_account(credit)
+    true = (await analytics(credit, customer))["risk_score"]
+    assert await found(engine) == []
+    wrong = "low" if true != "low" else "high"
+    await plant(owner_engine, f"update risks set risk = '{wrong}'")
+    assert (await analytics(credit, customer))["risk_score"] == wrong
+    before = await credit.account(customer)
+    differing = [Difference(customer, f"risk as of {NOW.date()}", wrong, true)]
+    assert await found(engine) == differing
+
+    done = await rebuilt(engine, customer)
+
+    assert (done, await found(engine)) == (Rebuilt(differing, []), [])
+    assert (await analytics(credit, customer))["risk_score"] == true
+    assert await credit.account(customer) == before
+
+    await plant(owner_engine, f"update risks set risk = '{wrong}'")
+    await credit.posts(a_payment(customer, amount="5.00"))
+    assert await found(engine) == []
+
+
 async def test_what_is_past_due_is_made_anew_as_of_today(
     credit: Credit, engine: AsyncEngine, owner_engine: AsyncEngine
 ) -> None:

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.credit.postings import Invoice
-from services.credit.settlements import Settlements, Span, mean_days, settlements_of, spans
-from shared.contracts.periods import PERIODS, Period, begin_of
+from services.credit.settlements import Settlements, mean_days, settlements_of, spans
+from shared.contracts.periods import PERIODS, Period, Span, begin_of
 from tests.support.credit_builders import an_open_invoice
 
 

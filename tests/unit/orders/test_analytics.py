@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.orders.analytics import Figures, Month, Reach, Sold, Span, answer, average, days_since, reach
+from services.orders.analytics import Figures, Month, Reach, Sold, answer, average, days_since, reach
 from services.orders.policy import DEFAULTS
 from shared.contracts.orders.answers import OrderAnalytics
-from shared.contracts.periods import PERIODS, Period
+from shared.contracts.periods import PERIODS, Period, Span
 
 NOW = datetime(2024, 1, 20, 10, 30, tzinfo=UTC)
 

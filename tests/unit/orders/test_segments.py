@@ -69,6 +69,11 @@ def test_a_customer_is_of_the_first_segment_that_applies(behaviour: Behaviour, e
     assert segment(behaviour, DEFAULTS) == expected
 
 
+@pytest.mark.parametrize("recent", [[], [LAST]])
+def test_where_more_orders_are_counted_than_there_are_nobody_is_at_risk(recent: list[date]) -> None:
+    assert segment(a_behaviour(days_since_last=91, orders=7, recent=recent), DEFAULTS) == "regular"
+
+
 @pytest.mark.parametrize(
     ("recent", "longest"),
     [
