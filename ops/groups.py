@@ -1,8 +1,9 @@
 """Consumer groups as the broker sees them: how many members each has, and how far behind it is."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -92,13 +93,19 @@ async def has_read(bootstrap_servers: str, group: str, topic: Topic, within_s: f
         await asyncio.gather(admin.close(), consumer.stop(), return_exceptions=True)
 
 
-async def _members(client: Any, group: str) -> tuple[int, str]:
-    coordinator = None
+async def _coordinated(ask: Callable[[], Awaitable[Any]]) -> Any:
+    """What a group's coordinator answers, once there is one: the first question has the broker make it."""
+    answer = None
     async for attempt in stamina.retry_context(
         on=NOT_YET, timeout=COORDINATED_WITHIN_S, attempts=None, wait_max=0.5
     ):
         with attempt:
-            coordinator = await client.coordinator_lookup(CoordinationType.GROUP, group)
+            answer = await ask()
+    return answer
+
+
+async def _members(client: Any, group: str) -> tuple[int, str]:
+    coordinator = await _coordinated(partial(client.coordinator_lookup, CoordinationType.GROUP, group))
     response = await client.send(coordinator, _DescribeGroups([group]))
     _, _, state, _, _, members = response.groups[0]
     return len(members), state
@@ -119,7 +126,7 @@ async def _left(
     """How many records of each partition it has not finished, of those before its end."""
     first, committed = await asyncio.gather(
         consumer.beginning_offsets(list(end)),
-        admin.list_consumer_group_offsets(group, partitions=list(end)),
+        _coordinated(partial(admin.list_consumer_group_offsets, group, partitions=list(end))),
     )
     # a partition without a commit is read from its beginning
     return {each: max(0, end[each] - max(committed[each].offset, first[each])) for each in end}
