@@ -199,6 +199,12 @@ async def test_nothing_is_handed_over_before_the_bus_was_reached(kafka: str) -> 
         await KafkaRpc(kafka, "/test", REPLIES).hand_over(Count(book=a_book()), asking())
 
 
+def stands_still(pid: int) -> bool:
+    """Whether each thread of it has been stopped, where the system tells (/proc): one after the other is."""
+    stats = [file.read_text() for file in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
+
+
 @pytest.mark.slow
 async def test_what_a_broker_that_stands_still_is_sent_is_not_acknowledged(tmp_path: Path) -> None:
     server, count = KafkaServer(StateFolder(tmp_path).kafka, free_port()), Count(book=a_book())
@@ -212,6 +218,7 @@ async def test_what_a_broker_that_stands_still_is_sent_is_not_acknowledged(tmp_p
         await rpc.hand_over(count, asking())
         broker.hold()
         broker.send(signal.SIGSTOP)
+        await eventually(lambda: broker.pid is not None and stands_still(broker.pid))
         answers = (rpc.relay(count, asking(1.0)), rpc.hand_over(count, asking(1.0)))
         silences = await asyncio.gather(*answers, return_exceptions=True)
         broker.send(signal.SIGKILL)
