@@ -11,6 +11,7 @@ from ops.kafka import KafkaServer
 from ops.ports import free_port
 from ops.servers import supervised
 from ops.state import StateFolder
+from shared import rpc as rpc_module
 from shared.errors import DeadlineExceeded, Unavailable
 from shared.kafka import create_topics
 from shared.messaging import Command, Done, Query, Request
@@ -206,7 +207,10 @@ def stands_still(pid: int) -> bool:
 
 
 @pytest.mark.slow
-async def test_what_a_broker_that_stands_still_is_sent_is_not_acknowledged(tmp_path: Path) -> None:
+async def test_what_a_broker_that_stands_still_is_sent_is_not_acknowledged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rpc_module, "ECHO_WITHIN_S", 60.0)  # else nothing is sent once the bus is known down
     server, count = KafkaServer(StateFolder(tmp_path).kafka, free_port()), Count(book=a_book())
     async with supervised(StateFolder(tmp_path)) as supervisor:
         await server.prepare()
