@@ -1,7 +1,7 @@
 """What a customer owes and how it pays, in figures for whoever asks. Pure."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 from services.credit.accounts import Account
@@ -9,6 +9,7 @@ from services.credit.audit import Facts, credit_file
 from services.credit.scoring import CURRENT_MODEL, score
 from services.credit.settlements import mean_days
 from shared.contracts.credit.answers import CreditAnalytics, Risk
+from shared.contracts.values import instant_in_answer
 from shared.messaging import Answer
 
 _TENTH = Decimal("0.1")
@@ -80,7 +81,6 @@ def answer(figures: Figures, risk: Risk) -> Answer[CreditAnalytics]:
     """What is answered of it."""
     account = figures.account
     average = mean_days(figures.invoices, figures.days)
-    at = "null" if figures.as_of is None else f'"{figures.as_of.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"'
     members = (
         f'"current_balance":{account.balance:.2f}',
         f'"credit_limit":{account.credit_limit:.2f}',
@@ -88,6 +88,6 @@ def answer(figures: Figures, risk: Risk) -> Answer[CreditAnalytics]:
         f'"avg_payment_days":{"null" if average is None else average}',
         f'"risk_score":"{risk}"',
         f'"model_version":"{CURRENT_MODEL}"',
-        f'"as_of":{at}',
+        f'"as_of":{instant_in_answer(figures.as_of)}',
     )
     return Answer(f"{{{','.join(members)}}}".encode())

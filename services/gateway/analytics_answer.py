@@ -6,7 +6,7 @@ order, and numbers are taken over as they are written.
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pydantic import Field
@@ -15,7 +15,7 @@ from services.gateway.representations import written_members
 from shared.contracts.credit.answers import Risk
 from shared.contracts.orders.answers import MonthOfOrders, ProductSold, Segment
 from shared.contracts.periods import Period, begin_of
-from shared.contracts.values import NumberInAnswer
+from shared.contracts.values import NumberInAnswer, instant_in_answer
 from shared.messaging import Answer, Value
 
 
@@ -130,11 +130,7 @@ def _object(form: type[Value], texts: Texts) -> str:
 def _window(period: Period, now: datetime) -> Texts:
     begin = begin_of(period, now)
     end = None if begin is None else now
-    return {"code": json.dumps(period), "from": _instant(begin), "to": _instant(end)}
-
-
-def _instant(at: datetime | None) -> str:
-    return "null" if at is None else f'"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"'
+    return {"code": json.dumps(period), "from": instant_in_answer(begin), "to": instant_in_answer(end)}
 
 
 def _newer(one: str, other: str) -> str:

@@ -10,7 +10,7 @@ from services.orders.policy import Thresholds
 from services.orders.segments import Behaviour, segment
 from shared.contracts.orders.answers import OrderAnalytics
 from shared.contracts.periods import Period, Span, begin_of, whole_days
-from shared.contracts.values import CENT
+from shared.contracts.values import CENT, instant_in_answer
 from shared.messaging import Answer
 
 YEAR_DAYS = 365
@@ -141,14 +141,14 @@ def answer(figures: Figures, now: datetime, thresholds: Thresholds) -> Answer[Or
         "lifetime_value": _money(figures.lifetime_value),
         "total_orders": str(figures.total_orders),
         "avg_order_value": _money(average(figures.lifetime_value, figures.total_orders)),
-        "last_order_date": _instant(figures.last_order_date),
+        "last_order_date": instant_in_answer(figures.last_order_date),
         "days_since_last_order": json.dumps(since_last),
         "total_revenue": _money(sum((month.revenue for month in figures.months), _ZERO)),
         "order_history": _list([_month(month) for month in figures.months]),
         "top_products": _list([_product(sold) for sold in figures.products]),
         "customer_segment": _text(segment(behaviour, thresholds)),
         "segment_version": _text(thresholds.version),
-        "as_of": _instant(figures.as_of),
+        "as_of": instant_in_answer(figures.as_of),
     }
     return Answer(_object(members).encode())
 
@@ -198,7 +198,3 @@ def _text(value: str) -> str:
 
 def _money(amount: Decimal) -> str:
     return f"{amount:.2f}"
-
-
-def _instant(at: datetime | None) -> str:
-    return "null" if at is None else _text(f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")

@@ -259,6 +259,11 @@ NumberInAnswer = Annotated[Decimal, WithJsonSchema({"type": "number"})]
 # Times
 
 
+def instant_in_answer(at: datetime | None) -> str:
+    """An instant as JSON, as answers show it: UTC without fractional seconds; `null` for None."""
+    return "null" if at is None else f'"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"'
+
+
 def _of_our_times(value: D) -> D:
     """What lies beyond cannot be told in every time zone, and is a mistake."""
     if not EARLIEST_YEAR <= value.year <= LATEST_YEAR:
